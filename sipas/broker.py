@@ -1,0 +1,451 @@
+"""Kafka, and the only module that knows its client.
+
+Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
+- `acks="all"` with idempotence must be asked for; `delivery_timeout_ms` must be below the caller's patience.
+- An exception in a `value_deserializer` makes the next `poll()` hang: bytes are decoded by the caller.
+- Blocking consumer calls inside a rebalance listener raise. Ours does no I/O: it pauses what was assigned at
+  offset 0, and the caller opens each partition (reads its ledger, checks the log) after `poll()` returned.
+- `auto_offset_reset="none"`: a position outside the log must be an error, never a silent jump.
+- Without the `crc32c` wheel every record is checksummed in pure Python, silently: `require_fast_checksums`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+from uuid import UUID
+
+from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import errors as kafka_errors
+from kafka.admin import NewTopic
+from kafka.partitioner import murmur2
+from kafka.protocol.consumer import OffsetSpec
+
+from sipas.events import Headers
+
+POLL_S = 0.5
+CONNECT_MS = 10_000
+
+
+class PublishFailed(Exception):
+    """Kafka did not acknowledge a record in time, or refused it."""
+
+
+class KafkaAway(Exception):
+    """No broker answered."""
+
+
+class WrongTopics(Exception):
+    """The topics are not as this namespace needs them; the message says what to do."""
+
+
+class Record(Protocol):
+    """One record as it was read. `timestamp` is in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.number}"
+
+
+def require_fast_checksums() -> None:
+    """Raise RuntimeError when kafka-python would checksum in pure Python (four times slower, silently)."""
+    if importlib.util.find_spec("crc32c") is None:
+        raise RuntimeError("the package crc32c is not installed; install sipas from requirements.lock")
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key: Kafka's murmur2, so that every Kafka client agrees."""
+    return cast("int", (murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
+
+
+# --- topics ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of a namespace's topics."""
+
+    namespace: str
+
+    def __getattr__(self, kind: str) -> str:
+        if kind not in TOPIC_SETTINGS:
+            raise AttributeError(kind)
+        return f"{self.namespace}.{kind}.v1"
+
+
+DAY_MS = 24 * 3600 * 1000
+BY_AGENCY = "by agency"
+"""As many partitions as the namespace has; everything else has one."""
+
+TOPIC_SETTINGS: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
+    "responses": (BY_AGENCY, {"retention.ms": "-1"}),
+    "comments": (BY_AGENCY, {"retention.ms": str(180 * DAY_MS)}),
+    "tallies": (BY_AGENCY, {"retention.ms": str(400 * DAY_MS)}),
+    "dlq": (BY_AGENCY, {"retention.ms": str(90 * DAY_MS)}),
+    "alerts": (None, {"retention.ms": "-1"}),
+    "decisions": (None, {"retention.ms": "-1"}),
+    "results": (None, {"retention.ms": "-1"}),
+    "registry": (None, {"cleanup.policy": "compact"}),
+    "people": (None, {"cleanup.policy": "compact"}),
+}
+
+
+class Log:
+    """What the cluster says of its topics: they can be made, counted and measured."""
+
+    def __init__(self, bootstrap: Sequence[str]) -> None:
+        try:
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=list(bootstrap), client_id="sipas-log", bootstrap_timeout_ms=CONNECT_MS
+            )
+        except kafka_errors.KafkaError as reason:
+            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
+
+    def close(self) -> None:
+        self._admin.close()
+
+    def existing(self) -> set[str]:
+        return set(self._admin.list_topics())
+
+    def create(self, namespace: str, *, partitions: int, replication: int) -> list[str]:
+        """Make the topics that are missing; returns their names. An existing count that differs is an error."""
+        names = Topics(namespace)
+        wanted = {
+            getattr(names, kind): (partitions if split else 1, dict(config))
+            for kind, (split, config) in TOPIC_SETTINGS.items()
+        }
+        existing = self.existing()
+        for name, (count, _) in wanted.items():
+            if name in existing and (found := self.partition_count(name)) != count:
+                raise WrongTopics(
+                    f"topic {name} has {found} partitions, not {count}: the count of a live topic never changes"
+                )
+        safety = {"flush.messages": "1"} if replication == 1 else {"min.insync.replicas": "2"}
+        missing = [name for name in wanted if name not in existing]
+        if missing:
+            self._admin.create_topics(
+                [
+                    NewTopic(
+                        name,
+                        num_partitions=wanted[name][0],
+                        replication_factor=replication,
+                        topic_configs=wanted[name][1] | safety | {"unclean.leader.election.enable": "false"},
+                    )
+                    for name in missing
+                ]
+            )
+            self._admin.wait_for_topics(missing)
+        return missing
+
+    def _describe(self, topic: str) -> dict[str, Any]:
+        described = self._admin.describe_topics([topic])
+        if not described or described[0]["error_code"]:
+            raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
+        return cast("dict[str, Any]", described[0])
+
+    def partition_count(self, topic: str) -> int:
+        return len(self._describe(topic)["partitions"])
+
+    def topic_id(self, topic: str) -> str:
+        return str(self._describe(topic)["topic_id"])
+
+    def bounds(self, topic: str, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
+        """Partition -> (first offset, end offset), the end being the next offset to be written."""
+        numbers = range(self.partition_count(topic)) if partitions is None else partitions
+        tps = [TopicPartition(topic, number) for number in numbers]
+        first = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.EARLIEST))
+        end = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))
+        return {tp.partition: (first[tp].offset, end[tp].offset) for tp in tps}
+
+
+# --- writing --------------------------------------------------------------------------------------------------
+
+
+class Sent(Protocol):
+    """A record on its way."""
+
+    def get(self, timeout: float | None = None) -> Any: ...
+
+
+class Publisher:
+    """Writes records; a record counts as written only when every in-sync replica has it.
+
+    Make it after fork, never before. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        *,
+        delivery_timeout_s: float = 10.0,
+        linger_ms: int = 0,
+        client_id: str = "sipas",
+    ) -> None:
+        self._wait_s = delivery_timeout_s + 1.0
+        delivery_ms = int(delivery_timeout_s * 1000)
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=list(bootstrap),
+                client_id=client_id,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=linger_ms,
+                delivery_timeout_ms=delivery_ms,
+                request_timeout_ms=max(1000, delivery_ms - linger_ms - 500),
+                max_block_ms=delivery_ms,
+                bootstrap_timeout_ms=CONNECT_MS,
+            )
+        except kafka_errors.KafkaError as reason:
+            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: str | bytes,
+        headers: Headers | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> Sent:
+        """Hand a record over without waiting; raises `PublishFailed` when it cannot even be taken."""
+        try:
+            return cast(
+                "Sent",
+                self._producer.send(
+                    topic,
+                    value=value,
+                    key=key.encode() if isinstance(key, str) else key,
+                    headers=headers or [],
+                    partition=partition,
+                    timestamp_ms=timestamp_ms,
+                ),
+            )
+        except kafka_errors.KafkaError as reason:
+            raise PublishFailed(f"{topic}: {reason}") from reason
+
+    def wait(self, sent: Iterable[Sent]) -> None:
+        """Return when all are acknowledged; raises `PublishFailed` for the first that is not."""
+        for one in sent:
+            try:
+                one.get(self._wait_s)
+            except kafka_errors.KafkaError as reason:
+                raise PublishFailed(str(reason)) from reason
+
+    def publish(self, topic: str, value: bytes | None, **kwargs: Any) -> None:
+        """`send` and `wait` for one record."""
+        self.wait([self.send(topic, value, **kwargs)])
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        self._producer.close(timeout=timeout_s)
+
+
+class Written(NamedTuple):
+    """A record to be written in a transaction."""
+
+    topic: str
+    key: str
+    value: bytes | None
+    headers: Headers
+
+
+def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterable[Written]) -> int:
+    """Write all records or none, as readers of committed records see it; returns how many."""
+    producer = KafkaProducer(
+        bootstrap_servers=list(bootstrap), transactional_id=transaction, acks="all", enable_idempotence=True
+    )
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        try:
+            sent = [producer.send(r.topic, key=r.key.encode(), value=r.value, headers=r.headers) for r in records]
+            producer.flush()
+            for one in sent:
+                one.get(0)
+            producer.commit_transaction()
+        except kafka_errors.KafkaError as reason:
+            producer.abort_transaction()
+            raise PublishFailed(str(reason)) from reason
+        return len(sent)
+    finally:
+        producer.close()
+
+
+# --- reading --------------------------------------------------------------------------------------------------
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes what came and went; the reader acts on it after `poll()`."""
+
+    def __init__(self) -> None:
+        self.consumer: KafkaConsumer | None = None
+        self.came: set[Partition] = set()
+        self.went: set[Partition] = set()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        assert self.consumer is not None  # noqa: S101 - the reader sets it before it subscribes
+        for tp in assigned:
+            # paused before its first fetch, at a position that needs no question to the broker
+            self.consumer.seek(tp, 0)
+            self.consumer.pause(tp)
+            self.came.add(Partition(*tp))
+            self.went.discard(Partition(*tp))
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        for tp in revoked:
+            self.went.add(Partition(*tp))
+            self.came.discard(Partition(*tp))
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.on_partitions_revoked(lost)
+
+
+class GroupReader:
+    """A member of a consumer group whose positions live elsewhere.
+
+    After every `poll`: `take_revoked` (forget those), `take_assigned` (call `start` for each with the offset to
+    read next). Records of a partition come only after `start`. Kafka's own group offset is written for lag
+    tools by `note_progress` and never read.
+    """
+
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        *,
+        group: str,
+        topics: Sequence[str],
+        max_records: int,
+        together: bool = False,
+    ) -> None:
+        """`together`: range assignment, so that partition 0 of every topic has the same owner."""
+        from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # noqa: PLC0415
+        from kafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: PLC0415
+
+        self._assignments = _Assignments()
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=list(bootstrap),
+            client_id=group,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_poll_records=max_records,
+            fetch_max_bytes=16 * 1024 * 1024,
+            partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
+            bootstrap_timeout_ms=CONNECT_MS,
+        )
+        self._assignments.consumer = self._consumer
+        self._consumer.subscribe(topics=list(topics), listener=self._assignments)
+
+    def poll(self, timeout_s: float = POLL_S) -> dict[Partition, list[Record]]:
+        """Records by partition. Errors of the log (position out of range, …) are raised."""
+        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        return {Partition(*tp): records for tp, records in polled.items()}
+
+    def take_assigned(self) -> set[Partition]:
+        came, self._assignments.came = self._assignments.came, set()
+        return came
+
+    def take_revoked(self) -> set[Partition]:
+        went, self._assignments.went = self._assignments.went, set()
+        return went
+
+    def start(self, partition: Partition, offset: int) -> None:
+        """Read `partition` from `offset`; also used to go back."""
+        self._consumer.seek(TopicPartition(*partition), offset)
+        self._consumer.resume(TopicPartition(*partition))
+
+    def pause(self, partition: Partition) -> None:
+        self._consumer.pause(TopicPartition(*partition))
+
+    def resume(self, partition: Partition) -> None:
+        self._consumer.resume(TopicPartition(*partition))
+
+    def topic_id(self, topic: str) -> str | None:
+        """The topic's id as the client last heard it. A topic made anew changes it before its records come.
+
+        The client has no public way to ask without a round trip, and this is asked after every poll.
+        """
+        found: UUID | None = self._consumer._cluster.topic_id(topic)  # noqa: SLF001
+        return None if found is None else str(found)
+
+    def end(self, partition: Partition) -> int:
+        tp = TopicPartition(*partition)
+        return cast("int", self._consumer.end_offsets([tp])[tp])
+
+    def note_progress(self, next_offsets: Mapping[Partition, int]) -> None:
+        """Tell Kafka's group offset, for lag tools only."""
+        from kafka import OffsetAndMetadata  # noqa: PLC0415
+
+        if next_offsets:
+            self._consumer.commit_async(
+                {TopicPartition(*p): OffsetAndMetadata(offset, "", -1) for p, offset in next_offsets.items()}
+            )
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False)
+
+
+class WholeTopicReader:
+    """Reads a topic, or some partitions of it, from its first record, without a group; committed records only."""
+
+    def __init__(self, bootstrap: Sequence[str], topic: str, partitions: Iterable[int] | None = None) -> None:
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=list(bootstrap),
+                client_id="sipas-reader",
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                max_poll_records=5000,
+                bootstrap_timeout_ms=CONNECT_MS,
+            )
+            numbers = self._consumer.partitions_for_topic(topic) if partitions is None else set(partitions)
+        except kafka_errors.KafkaError as reason:
+            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
+        if not numbers:
+            self._consumer.close()
+            raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
+        self._tps = [TopicPartition(topic, number) for number in sorted(numbers)]
+        self._consumer.assign(self._tps)
+        for tp, offset in self._consumer.beginning_offsets(self._tps).items():
+            self._consumer.seek(tp, offset)
+
+    def start(self, partition: int, offset: int) -> None:
+        """Read `partition` from `offset`."""
+        self._consumer.seek(next(tp for tp in self._tps if tp.partition == partition), offset)
+
+    def to_end(self) -> Iterator[Record]:
+        """Every record up to the end as it is now; may be called again for what came since."""
+        ends = self._consumer.end_offsets(self._tps)
+        while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
+            for records in self._consumer.poll(timeout_ms=200).values():
+                yield from records
+
+    def poll(self, timeout_s: float = POLL_S) -> list[Record]:
+        """What came since, at most `timeout_s` later."""
+        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        return [record for records in polled.values() for record in records]
+
+    def position(self, partition: int) -> int:
+        """The next offset to be read."""
+        return cast("int", self._consumer.position(next(tp for tp in self._tps if tp.partition == partition)))
+
+    def close(self) -> None:
+        self._consumer.close()

@@ -1,0 +1,252 @@
+"""What travels on Kafka: typed values, their bytes, their CloudEvents headers.
+
+Every value is JSON. Readers ignore unknown fields; fields are only added, a breaking change is a new topic
+version. `decode_*` raises `MalformedEvent` with a short code that is also the dead letter's reason, the
+metric's label and the log's word.
+
+Nothing here may identify a citizen: minutes instead of seconds, no address, no agent, no name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+Headers = list[tuple[str, bytes]]
+
+AGENCY_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}$"
+
+AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
+MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
+CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}$")]
+CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}$")]
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$")]
+Level = Annotated[int, Meta(ge=1, le=5)]
+Instant = Annotated[datetime, Meta(tz=True)]
+Day = date
+
+
+class MalformedEvent(Exception):
+    """A record that is no event of its topic. `code` is short and stable, `detail` is for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """One answer sheet. Its identity is (agency, response_id); the first in the log wins.
+
+    `answers`: criterion -> 1..5, or None for "not used / no opinion". `answered_on` is the local day.
+    `counter` and `place` are None only on imported sheets that were not given at a counter.
+    `flags` not empty: stored and counted apart, never in the index.
+    """
+
+    response_id: UUID
+    agency: AgencyId
+    place: AgencyId | None
+    counter: CounterCode | None
+    sector: AgencyId | None
+    method: MethodId
+    answers: dict[CriterionCode, Level | None]
+    answered_on: Day
+    received_at: Instant
+    channel: Word
+    via: Literal["form", "submit", "import"]
+    language: Word
+    assisted: bool
+    flags: tuple[Word, ...] = ()
+
+
+class AgencyDay(Struct, frozen=True, kw_only=True):
+    """The full totals of one agency, method and local day; the highest `version` holds.
+
+    `fields` are the integers of `sipas.tally` for the whole agency; `parts` the same for a part of it, keyed
+    `counter=<code>`, `channel=<word>`, `sector=<id>`. `version` = [epoch, offset of the last folded record].
+    """
+
+    agency: AgencyId
+    method: MethodId
+    day: Day
+    version: tuple[int, int]
+    as_of: Instant | None
+    fields: dict[str, int]
+    parts: dict[str, dict[str, int]]
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """Marker on `tallies`: every total of this partition up to `version` has been published before it."""
+
+    partition: int
+    version: tuple[int, int]
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """A share in percent (0..100) with its interval and the number of sheets behind it."""
+
+    percent: float
+    interval: tuple[float, float] | None
+    responses: int
+
+
+class AlertChanged(Struct, frozen=True, kw_only=True):
+    """One change of state of one alert, with the facts as they were told. The first of an `id` wins.
+
+    `id` is deterministic: agency, method, rule, opened day, kind, number. `state` holds what the fold needs
+    to take the alert up again (drop index j*, evidence, settings in force). `historical`: recorded, never
+    mailed.
+    """
+
+    id: str
+    agency: AgencyId
+    method: MethodId
+    rule: Literal["drop", "target"]
+    kind: Literal["possible", "confirmed", "recovered", "follow-up", "reminder"]
+    number: int
+    opened_on: Day
+    day: Day
+    since: Day | None
+    before: Measured | None
+    after: Measured | None
+    evidence: float | None
+    criterion: str | None
+    target: float | None
+    historical: bool
+    version: tuple[int, int]
+    state: dict[str, Any]
+
+
+class Delivered(Struct, frozen=True, kw_only=True):
+    """A channel accepted a message. People stand here only by id."""
+
+    message_id: str
+    alert_id: str
+    agency: AgencyId
+    person: str
+    channel: Word
+    at: Instant
+    subject: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One registry entry with its whole dated history, oldest first.
+
+    Each element of `history` has `valid_from` and `valid_to` (ISO days or null) and the kind's own fields.
+    """
+
+    kind: Word
+    id: str
+    history: tuple[dict[str, Any], ...]
+
+
+_encode = msgspec.json.Encoder().encode
+_response = msgspec.json.Decoder(Response)
+_agency_day = msgspec.json.Decoder(AgencyDay)
+_rebuilt = msgspec.json.Decoder(Rebuilt)
+_alert = msgspec.json.Decoder(AlertChanged)
+_delivered = msgspec.json.Decoder(Delivered)
+_entry = msgspec.json.Decoder(Entry)
+
+TYPES: Mapping[type[Struct], str] = {
+    Response: "sipas.response.v1",
+    AgencyDay: "sipas.agency-day.v1",
+    Rebuilt: "sipas.rebuilt.v1",
+    AlertChanged: "sipas.alert-changed.v1",
+    Delivered: "sipas.delivered.v1",
+    Entry: "sipas.registry-entry.v1",
+}
+TYPE_HEADER = "ce_type"
+
+
+def encode(event: Struct) -> bytes:
+    """The event's JSON."""
+    return _encode(event)
+
+
+def headers(event: Struct, *, event_id: str, source: str, at: datetime, trace: bool = False) -> Headers:
+    """CloudEvents 1.0 in binary mode. `at` is cut to the minute; `trace` adds a fresh W3C traceparent.
+
+    The traceparent is our own, never the caller's: what a client puts there could carry anything.
+    """
+    made: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        (TYPE_HEADER, TYPES[type(event)].encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", at.strftime("%Y-%m-%dT%H:%M:00Z").encode()),
+        ("content-type", b"application/json"),
+    ]
+    if trace:
+        made.append(("traceparent", f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00".encode()))
+    return made
+
+
+def type_of(record_headers: Iterable[tuple[str, bytes]]) -> str:
+    """The event type of a record, "" where it says none."""
+    for name, value in record_headers:
+        if name == TYPE_HEADER:
+            return value.decode("ascii", "replace")
+    return ""
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
+    if value is None:
+        raise MalformedEvent("empty", "the record has no value")
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as reason:
+        raise MalformedEvent("wrong-shape", str(reason)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as reason:
+        raise MalformedEvent("not-json", str(reason)) from None
+
+
+def decode_response(value: bytes | None) -> Response:
+    """Bytes of `responses` -> sheet. Raises `MalformedEvent`: empty, not-json, wrong-shape, no-answer."""
+    sheet: Response = _decode(_response, value)
+    if all(level is None for level in sheet.answers.values()):
+        raise MalformedEvent("no-answer", "the sheet answers nothing")
+    return sheet
+
+
+def decode_agency_day(value: bytes | None) -> AgencyDay:
+    """Bytes of `tallies` whose type is an agency-day."""
+    decoded: AgencyDay = _decode(_agency_day, value)
+    return decoded
+
+
+def decode_rebuilt(value: bytes | None) -> Rebuilt:
+    """Bytes of `tallies` whose type is the marker."""
+    decoded: Rebuilt = _decode(_rebuilt, value)
+    return decoded
+
+
+def decode_alert(value: bytes | None) -> AlertChanged:
+    """Bytes of `alerts` whose type is a change of state."""
+    decoded: AlertChanged = _decode(_alert, value)
+    return decoded
+
+
+def decode_delivered(value: bytes | None) -> Delivered:
+    """Bytes of `alerts` whose type is a delivery."""
+    decoded: Delivered = _decode(_delivered, value)
+    return decoded
+
+
+def decode_entry(value: bytes | None) -> Entry:
+    """Bytes of `registry` and `people`."""
+    decoded: Entry = _decode(_entry, value)
+    return decoded
+
+
+def is_agency_id(text: str) -> bool:
+    """Whether `text` may name an agency, a place, a sector."""
+    return re.fullmatch(AGENCY_ID, text) is not None

@@ -1,0 +1,348 @@
+"""Settings from the environment: declared once, checked together, wrong ones named all at once.
+
+A service takes one frozen dataclass from here; `load` raises `SettingsError` with *every* problem, so that
+an administrator mends the file once. Names that start with SIPAS_ and mean nothing are problems too: a
+misspelt setting must not become a silent default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PREFIX = "SIPAS_"
+
+
+class SettingsError(Exception):
+    """Every problem found, one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", value):
+        raise ValueError("must be 1 to 31 lower-case letters, digits or '-', beginning with a letter")
+    return value
+
+
+def _zone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("is not a time zone name such as Asia/Ho_Chi_Minh") from None
+
+
+def _flag(value: str) -> bool:
+    if value not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return value == "true"
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\d+", value) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _address(value: str) -> Address:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+        raise ValueError("must be host:port, for example 127.0.0.1:8080")
+    return Address(host, int(port))
+
+
+def _bootstrap(value: str) -> tuple[str, ...]:
+    return tuple(str(_address(part.strip())) for part in value.split(","))
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            host = parts.hostname
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in schemes:
+            raise ValueError(f"must be an address that begins with {' or '.join(s + '://' for s in schemes)}")
+        return value.rstrip("/")
+
+    return parse
+
+
+def _secret(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("must have at least 32 characters")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise ValueError("must be an e-mail address")
+    return value
+
+
+_REQUIRED = object()
+
+
+def _setting(
+    name: str,
+    help_text: str,
+    parse: Callable[[str], Any] = _text,
+    default: Any = _REQUIRED,
+    *,
+    secret: bool = False,
+) -> Any:
+    return field(metadata={"name": name, "help": help_text, "parse": parse, "default": default, "secret": secret})
+
+
+_http = _url("http", "https")
+_redis = _url("redis", "rediss", "redis+cluster")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What every part takes."""
+
+    namespace: str = _setting(
+        "SIPAS_NAMESPACE",
+        "prefix of topics, groups and Redis keys: one per province or nation",
+        _namespace,
+        "sipas",
+    )
+    zone: ZoneInfo = _setting(
+        "SIPAS_TIMEZONE",
+        "time zone of the local day, fixed when the topics are created",
+        _zone,
+        "Asia/Ho_Chi_Minh",
+    )
+    demo: bool = _setting(
+        "SIPAS_DEMO", "true only on a stack of made-up data: pages say so, simulate works", _flag, "false"
+    )
+    log_format: str = _setting("SIPAS_LOG", "json, or pretty for a terminal", _one_of("json", "pretty"), "json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings(Common):
+    """A part that talks to Kafka."""
+
+    bootstrap: tuple[str, ...] = _setting(
+        "SIPAS_KAFKA_BOOTSTRAP", "Kafka brokers, host:port, separated by commas", _bootstrap
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicsSettings(KafkaSettings):
+    """`sipas topics create`."""
+
+    partitions: int = _setting(
+        "SIPAS_PARTITIONS",
+        "partitions of the topics keyed by agency; never changes afterwards",
+        _number(1, 1000),
+        "12",
+    )
+    replication: int = _setting(
+        "SIPAS_REPLICATION", "copies of each partition: 1 on one machine, 3 on a cluster", _number(1, 5), "1"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveySettings(KafkaSettings):
+    """services.survey."""
+
+    public_url: str = _setting("SIPAS_PUBLIC_URL", "the survey's address as citizens see it", _http)
+    listen: Address = _setting("SIPAS_SURVEY_LISTEN", "where the survey listens", _address, "127.0.0.1:8080")
+    admin: Address = _setting(
+        "SIPAS_SURVEY_ADMIN", "the survey's metrics and health, never public", _address, "127.0.0.1:9080"
+    )
+    workers: int = _setting("SIPAS_SURVEY_WORKERS", "worker processes of the survey", _number(1, 64), "2")
+    secret: str = _setting(
+        "SIPAS_SECRET", "key that signs form tokens; the same on every replica", _secret, secret=True
+    )
+    spool_dir: Path = _setting("SIPAS_SPOOL_DIR", "directory that keeps answers while Kafka is away", Path)
+    spool_max_mb: int = _setting(
+        "SIPAS_SPOOL_MAX_MB", "size at which a worker's spool is full", _number(1, 1_000_000), "256"
+    )
+    contact: str = _setting(
+        "SIPAS_CONTACT",
+        "who is responsible and how to reach them, as the privacy notice says it",
+        _text,
+        "Bộ phận Một cửa nơi Ông/Bà làm thủ tục",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregatorSettings(KafkaSettings):
+    """services.aggregator."""
+
+    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+    admin: Address = _setting(
+        "SIPAS_AGGREGATOR_ADMIN",
+        "the aggregator's metrics and health, never public",
+        _address,
+        "127.0.0.1:9082",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifierSettings(KafkaSettings):
+    """services.notifier."""
+
+    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+    admin: Address = _setting(
+        "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
+    )
+    board_url: str = _setting("SIPAS_BOARD_URL", "the board's address, for links in messages", _http)
+    smtp_url: str = _setting(
+        "SIPAS_SMTP_URL",
+        "mail server, smtp://[user:password@]host:port or smtps://…",
+        _url("smtp", "smtps"),
+        secret=True,
+    )
+    mail_from: str = _setting("SIPAS_MAIL_FROM", "sender of the messages to leaders", _mail_address)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardSettings(KafkaSettings):
+    """services.board."""
+
+    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+    listen: Address = _setting("SIPAS_BOARD_LISTEN", "where the board listens", _address, "127.0.0.1:8081")
+    admin: Address = _setting(
+        "SIPAS_BOARD_ADMIN", "the board's metrics and health, never public", _address, "127.0.0.1:9081"
+    )
+    workers: int = _setting("SIPAS_BOARD_WORKERS", "worker processes of the board", _number(1, 64), "1")
+    publication_minimum: int = _setting(
+        "SIPAS_PUBLICATION_MINIMUM",
+        "fewest sheets of a number that the public may see",
+        _number(1, 1000),
+        "5",
+    )
+    ranking_minimum: int = _setting(
+        "SIPAS_RANKING_MINIMUM", "fewest sheets of an agency that is given a rank", _number(1, 100_000), "30"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings(Common):
+    """Commands that send answers through the HTTP API: import, simulate."""
+
+    survey_url: str = _setting(
+        "SIPAS_SURVEY_URL", "the survey's address for import and simulate", _http, "http://127.0.0.1:8080"
+    )
+    import_key: str = _setting("SIPAS_IMPORT_KEY", "key of scope import for import and simulate", secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerCommandSettings(KafkaSettings):
+    """Commands that read the log and the ledger: verify, dlq."""
+
+    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+
+
+ALL: tuple[type[Common], ...] = (
+    Common,
+    KafkaSettings,
+    TopicsSettings,
+    SurveySettings,
+    AggregatorSettings,
+    NotifierSettings,
+    BoardSettings,
+    ClientSettings,
+    LedgerCommandSettings,
+)
+
+T = TypeVar("T", bound=Common)
+
+
+class Described(NamedTuple):
+    """One setting as `sipas settings` prints it. `default` is None where the setting must be given."""
+
+    name: str
+    help: str
+    default: str | None
+    secret: bool
+    used_by: tuple[str, ...]
+
+
+def describe() -> Iterator[Described]:
+    """Every setting once, in the order of declaration, with the parts that use it."""
+    seen: dict[str, Described] = {}
+    for part in ALL:
+        for f in fields(part):
+            m = f.metadata
+            used = seen[m["name"]].used_by if m["name"] in seen else ()
+            default = None if m["default"] is _REQUIRED else str(m["default"])
+            seen[m["name"]] = Described(m["name"], m["help"], default, m["secret"], (*used, part.__name__))
+    yield from seen.values()
+
+
+def load(part: type[T], environment: Mapping[str, str]) -> T:
+    """Read `part` from the environment; raises `SettingsError` that lists all that is wrong."""
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for f in fields(part):
+        m = f.metadata
+        raw = environment.get(m["name"]) or m["default"]
+        if raw is _REQUIRED:
+            problems.append(f"{m['name']} is missing: {m['help']}")
+            continue
+        try:
+            values[f.name] = m["parse"](raw)
+        except ValueError as reason:
+            shown = "(secret)" if m["secret"] else repr(raw)
+            problems.append(f"{m['name']}={shown} {reason}")
+    known = {setting.name for setting in describe()}
+    problems += [
+        f"{name} is not a setting of sipas (see: sipas settings)"
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return part(**values)
+
+
+def load_or_exit(part: type[T]) -> T:
+    """`load` from this process's environment; on any problem print them all and exit with 2."""
+    try:
+        return load(part, os.environ)
+    except SettingsError as error:
+        print("sipas: the settings are wrong:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        sys.exit(2)
