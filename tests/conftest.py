@@ -1,0 +1,39 @@
+"""One real broker and one real Redis for a whole test run; each test keeps to a namespace of its own."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.programs import NotSetUpError, check_set_up
+from tests.servers import KafkaServer, RedisServer
+
+
+@pytest.fixture(scope="session")
+def server_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    try:
+        check_set_up()
+    except NotSetUpError as error:
+        pytest.fail(str(error))
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def kafka(server_directory: Path) -> Iterator[KafkaServer]:
+    """A broker for the whole run: `kafka.bootstrap`. A test that stops it starts its own."""
+    with KafkaServer(server_directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(server_directory: Path) -> Iterator[RedisServer]:
+    """A Redis for the whole run: `redis_server.url`. A test that stops or flushes it starts its own."""
+    with RedisServer(server_directory) as server:
+        yield server
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A prefix for topics, groups and keys that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}"
