@@ -1,0 +1,121 @@
+"""The periods that a reader may ask for, and the stored days and months that cover them.
+
+Days are local days of the namespace. Weeks are ISO weeks (Monday to Sunday, week 1 holds the year's first Thursday).
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+_FORMS = "2026-11-22, 2026-W47, 2026-11, 2026-Q4, 2026-H2, 2026 or last-30d"
+_PATTERN = re.compile(
+    r"(?P<year>[0-9]{4})"
+    r"(?:-(?:(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?|W(?P<week>[0-9]{2})|Q(?P<quarter>[0-9])|H(?P<half>[0-9])))?"
+)
+_LAST_30_DAYS = "last-30d"
+
+
+class UnknownPeriod(ValueError):
+    """The text has none of the forms of a period."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is not a period; write {_FORMS}")
+
+
+class ImpossiblePeriod(ValueError):
+    """The text has the form of a period, but the calendar has no such date, week, month, quarter or half-year."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"{text!r} is not in the calendar: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days from `first` to `last`, both included, and the text by which the reader asked for them."""
+
+    text: str
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ImpossiblePeriod(self.text, f"{self.last} is before {self.first}")
+
+    @classmethod
+    def parse(cls, text: str, today: date) -> "Period":
+        """Read a period; `today` is the local day on which last-30d ends.
+
+        Raises UnknownPeriod or ImpossiblePeriod, whose message can be shown to the reader.
+        """
+        if text == _LAST_30_DAYS:
+            return cls(text, today - timedelta(days=29), today)
+        found = _PATTERN.fullmatch(text)
+        if not found:
+            raise UnknownPeriod(text)
+        parts = {name: int(number) for name, number in found.groupdict().items() if number is not None}
+        try:
+            return cls(text, *_first_and_last(**parts))
+        except ValueError as error:
+            raise ImpossiblePeriod(text, str(error)) from error
+
+    def days(self) -> Iterator[date]:
+        """Give every day, oldest first."""
+        for offset in range((self.last - self.first).days + 1):
+            yield self.first + timedelta(days=offset)
+
+    def months_and_days(self) -> tuple[tuple[str, ...], tuple[date, ...]]:
+        """Split into whole months ("2026-11") and the days left over: the fewest stored tallies that add up to it."""
+        months: list[str] = []
+        rest: list[date] = []
+        day = self.first
+        while day <= self.last:
+            ending = _month_end(day)
+            if day.day == 1 and ending <= self.last:
+                months.append(day.isoformat()[:7])
+            else:
+                ending = min(ending, self.last)
+                rest += (day.replace(day=number) for number in range(day.day, ending.day + 1))
+            if ending == date.max:
+                break
+            day = ending + timedelta(days=1)
+        return tuple(months), tuple(rest)
+
+
+def _first_and_last(
+    *,
+    year: int,
+    month: int | None = None,
+    day: int | None = None,
+    week: int | None = None,
+    quarter: int | None = None,
+    half: int | None = None,
+) -> tuple[date, date]:
+    if month is not None and day is not None:
+        single = date(year, month, day)
+        return single, single
+    if week is not None:
+        return date.fromisocalendar(year, week, 1), date.fromisocalendar(year, week, 7)
+    if month is not None:
+        return _months(year, month, 1)
+    if quarter is not None:
+        _check("a quarter", quarter, 4)
+        return _months(year, 3 * quarter - 2, 3)
+    if half is not None:
+        _check("a half-year", half, 2)
+        return _months(year, 6 * half - 5, 6)
+    return _months(year, 1, 12)
+
+
+def _check(what: str, number: int, most: int) -> None:
+    if not 1 <= number <= most:
+        raise ValueError(f"{what} is 1 to {most}, not {number}")
+
+
+def _months(year: int, month: int, how_many: int) -> tuple[date, date]:
+    return date(year, month, 1), _month_end(date(year, month + how_many - 1, 1))
+
+
+def _month_end(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])
