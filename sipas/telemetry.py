@@ -37,7 +37,7 @@ def configure_logging(log_format: str) -> None:
         else structlog.processors.JSONRenderer(serializer=lambda value, **_: json.dumps(value, ensure_ascii=False))
     )
     handler = logging.StreamHandler(sys.stderr)
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
         final.append(structlog.processors.format_exc_info)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[*final, renderer]))

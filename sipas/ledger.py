@@ -1,0 +1,197 @@
+"""Redis, and the only module that knows its client: ledgers whose position travels with every write.
+
+A ledger is what a service knows of a log partition, together with the offset up to which it knows it. All keys of
+one partition share a hash tag, so they live on one node of a Redis Cluster, and every change goes through one Lua
+script that first compares the stored position with the one the writer expects. So a lost reply (redis-py re-sends
+up to ten times), a command sent twice, an owner that slept through a rebalance, a Redis that came back older: the
+write happens once or not at all. WATCH would not do: on a cluster redis-py re-sends MULTI without it.
+
+Percentages are never stored. Losing this Redis loses nothing: Kafka is the record.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, cast
+
+import msgspec
+import redis
+from redis.cluster import RedisCluster
+
+Id = bytes
+
+
+class Moved(Exception):
+    """The stored position is not the expected one; nothing was written. `stored` is None where none stands."""
+
+    def __init__(self, stored: int | None) -> None:
+        super().__init__(f"the stored position is {stored}")
+        self.stored = stored
+
+
+class LedgerAway(Exception):
+    """Redis does not answer."""
+
+
+@dataclass
+class Writes:
+    """What one commit changes, by key. Integers are added, everything else is set."""
+
+    increments: dict[str, dict[str, int]] = field(default_factory=dict)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    removed_fields: dict[str, list[str]] = field(default_factory=dict)
+    members: dict[str, list[Id]] = field(default_factory=dict)
+    unlinked: list[str] = field(default_factory=list)
+
+
+def _script(name: str) -> str:
+    return files("sipas").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
+class Ledgers:
+    """A connection to the Redis of the ledgers."""
+
+    def __init__(self, url: str, namespace: str) -> None:
+        """`url`: redis://, rediss:// or redis+cluster://. No connection is made before the first command."""
+        self.namespace = namespace
+        self._client: redis.Redis | RedisCluster
+        if url.startswith("redis+cluster://"):
+            self._client = RedisCluster.from_url(url.removeprefix("redis+cluster").join(("redis", "")), protocol=3)
+        else:
+            self._client = redis.Redis.from_url(url, protocol=3, socket_timeout=30, socket_connect_timeout=5)
+        register = self._client.register_script
+        self.commit_script = register(_script("commit"))
+        self.lookup_script = register(_script("lookup"))
+        self.settle_script = register(_script("settle"))
+        self.show_script = register(_script("show"))
+
+    def wait_until_ready(self, timeout_s: float) -> None:
+        """Return when Redis answers (it may be loading its file); raises `LedgerAway` after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._client.ping()
+            except redis.RedisError as reason:
+                if time.monotonic() > deadline:
+                    raise LedgerAway(f"Redis does not answer: {reason}") from reason
+                time.sleep(0.2)  # a server that starts cannot be waited for in any other way
+            else:
+                return
+
+    def slot(self, name: str, partition: int) -> Slot:
+        """The keys of one partition of the ledger `name` ("g1", "judge", …)."""
+        return Slot(self, self._client, f"{self.namespace}:{name}:{{p{partition}}}")
+
+    def hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
+        """Many hashes of any slots in one pipelined read, not atomically."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hgetall(key)
+        return [_text(found) for found in pipeline.execute()]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Slot:
+    """Keys of one partition, guarded by the position at `key("position")`."""
+
+    def __init__(self, ledgers: Ledgers, client: redis.Redis | RedisCluster, prefix: str) -> None:
+        self._ledgers = ledgers
+        self._client = client
+        self._prefix = prefix
+        self._position = self.key("position")
+
+    def key(self, *parts: str) -> str:
+        return ":".join((self._prefix, *parts))
+
+    def position(self) -> dict[str, str] | None:
+        """The position's fields, `next_offset` among them; None where there is none."""
+        return _text(self._client.hgetall(self._position)) or None
+
+    def create(self, next_offset: int, fields: Mapping[str, str | int]) -> dict[str, str]:
+        """The position's fields, made with these where there were none: a second caller gets the first's."""
+        plan = _plan({"next_offset": next_offset, **fields}, Writes(), {})
+        self._ledgers.commit_script(keys=[self._position], args=["", plan])
+        stored = self.position()
+        if stored is None:
+            raise LedgerAway("Redis lost the position it was just given")
+        return stored
+
+    def commit(self, expected: int, position: Mapping[str, str | int], writes: Writes) -> None:
+        """Write everything and move the position, or raise `Moved` and change nothing.
+
+        `position` must hold `next_offset`. Raises redis.ResponseError, having written nothing, where a key is
+        not of the kind that the plan needs.
+        """
+        index = {self._position: 1}
+        for key in (
+            *writes.increments,
+            *writes.fields,
+            *writes.removed_fields,
+            *writes.members,
+            *writes.unlinked,
+        ):
+            index.setdefault(key, len(index) + 1)
+        plan = _plan(position, writes, index)
+        members = [member for ids in writes.members.values() for member in ids]
+        done, stored = self._ledgers.commit_script(keys=list(index), args=[expected, plan, *members])
+        if not done:
+            raise Moved(int(stored) if stored else None)
+
+    def lookup(self, expected: int, sets: Sequence[str], ids: Sequence[Id]) -> list[set[int]]:
+        """For each set key the indexes of the ids it holds, read together with the position, else `Moved`."""
+        stored, *hits = self._ledgers.lookup_script(keys=[self._position, *sets], args=ids)
+        if not stored or int(stored) != expected:
+            raise Moved(int(stored) if stored else None)
+        return [set(found) for found in hits]
+
+    def snapshot(self, keys: Sequence[str]) -> tuple[dict[str, str] | None, list[dict[str, str]]]:
+        """The position and the hashes at `keys`, all of one moment."""
+        pipeline = self._client.pipeline(transaction=True)
+        for key in (self._position, *keys):
+            pipeline.hgetall(key)
+        position, *found = pipeline.execute()
+        return _text(position) or None, [_text(one) for one in found]
+
+    def settle(self, key: str, marks: Mapping[str, str]) -> int:
+        """Remove those marks of the hash `key` that still have the value they were read with."""
+        flat = [part for mark in marks.items() for part in mark]
+        return cast("int", self._ledgers.settle_script(keys=[key], args=flat)) if flat else 0
+
+    def note(self, fields: Mapping[str, str | int]) -> None:
+        """Set fields of the position that are not `next_offset`, without guard."""
+        self._client.hset(self._position, mapping={name: str(value) for name, value in fields.items()})
+
+    def show(self, step: int, days: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
+        """Run `show.lua` for these agency-days, each its eight keys and three arguments."""
+        if days:
+            keys = [key for eight, _ in days for key in eight]
+            self._ledgers.show_script(keys=keys, args=[step, *(word for _, three in days for word in three)])
+
+
+def _plan(position: Mapping[str, str | int], writes: Writes, index: Mapping[str, int]) -> bytes:
+    """The plan of `commit.lua`."""
+    ranges = []
+    first = 3  # ARGV counts from 1, the first two are the expected position and this plan
+    for key, members in writes.members.items():
+        if members:
+            ranges.append((index[key], first, first + len(members) - 1))
+            first += len(members)
+    return msgspec.msgpack.encode(
+        {
+            "position": [str(part) for pair in position.items() for part in pair],
+            "incr": [(index[key], list(f), list(f.values())) for key, f in writes.increments.items() if f],
+            "hset": [(index[key], [p for pair in f.items() for p in pair]) for key, f in writes.fields.items() if f],
+            "hdel": [(index[key], f) for key, f in writes.removed_fields.items() if f],
+            "sadd": ranges,
+            "unlink": [index[key] for key in writes.unlinked],
+        }
+    )
+
+
+def _text(found: Any) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in found.items()}
