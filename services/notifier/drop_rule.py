@@ -356,7 +356,7 @@ def settle(
         if any(_is_evening_of(fact, day.day) for fact in due):
             state = close_recorded(rule, state, day, due)
             continue
-        state, raised = judge(rule, _adopted(state, due, day.day), day)
+        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
         state, recovered = close(rule, state, day)
         found += [transition for transition in (raised, recovered) if transition]
     return state, tuple(found)
@@ -373,7 +373,7 @@ def watch(
     state, found = detector or Detector(), list[Transition]()
     for number, day in enumerate(days, start=1):
         rule, due = rule_on(day.day), _due(state, facts, day.day)
-        state, raised = judge(rule, _adopted(state, due, day.day), day)
+        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
         found += [raised] if raised else []
         if number < len(days):
             state = close_recorded(rule, state, day, due)
@@ -395,7 +395,8 @@ def wilson(share: float, weight: float, z: float) -> Interval:
     centre = share + z * z / (2 * weight)
     half = z * math.sqrt(share * (1 - share) / weight + (z / (2 * weight)) ** 2)
     scale = 1 + z * z / weight
-    return max((centre - half) / scale, 0.0), min((centre + half) / scale, 1.0)
+    # rounding must not put the share outside its own interval
+    return max(min((centre - half) / scale, share), 0.0), min(max((centre + half) / scale, share), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,6 +557,13 @@ def _due(detector: Detector, facts: Iterable[Fact], day: int) -> list[Fact]:
     closed = detector.last_closed
     due = [fact for fact in facts if fact.day <= day and (closed is None or fact.day > closed)]
     return sorted(due, key=lambda fact: (fact.day, _KIND_ORDER[fact.kind]))
+
+
+def _judged_forward(
+    rule: Rule, detector: Detector, day: Day, facts: Iterable[Fact]
+) -> tuple[Detector, Transition | None]:
+    """A fall that a later open day has raised is not raised again by late answers to an earlier one."""
+    return (detector, None) if any(fact.day > day.day for fact in facts) else judge(rule, detector, day)
 
 
 def _is_evening_of(fact: Fact, day: int) -> bool:
