@@ -105,12 +105,17 @@ def interval(tally: Tally, days: Mapping[date, Tally] | None = None) -> Interval
 
     `days` may cover a part of the period only: it gives the day effect and nothing else.
     """
-    satisfied = sum(k * sheets for (k, _), sheets in tally.cells.items())
-    answers = sum(m * sheets for (_, m), sheets in tally.cells.items())
+    satisfied, answers = _sums(tally)
     if not answers:
         return None
     low, high = wilson(satisfied / answers, _effective_size(tally, satisfied, answers, days or {}))
     return rounded(100 * Fraction(low)), rounded(100 * Fraction(high))
+
+
+def _sums(tally: Tally) -> tuple[int, int]:
+    """Give (satisfied, answers) of the sheets."""
+    satisfied = sum(k * sheets for (k, _), sheets in tally.cells.items())
+    return satisfied, sum(m * sheets for (_, m), sheets in tally.cells.items())
 
 
 def _effective_size(tally: Tally, satisfied: int, answers: int, days: Mapping[date, Tally]) -> float:
@@ -126,11 +131,11 @@ def _effective_size(tally: Tally, satisfied: int, answers: int, days: Mapping[da
 
 
 def _day_effect(days: Iterable[Tally]) -> float:
-    answered = [day for day in days if day.answers]
+    answered = [day for day in days if day.cells]
     if len(answered) < DAYS_FOR_DAY_EFFECT:
         return 1.0
     by_sheet = _variance((k, m, sheets) for (k, m), sheets in sum(answered, Tally.EMPTY).cells.items())
-    by_day = _variance((day.satisfied, day.answers, 1) for day in answered)
+    by_day = _variance((*_sums(day), 1) for day in answered)
     if not by_sheet or not by_day:
         return 1.0
     quantiles = _t975(len(answered) - 1) / _Z95
