@@ -1,0 +1,77 @@
+# `make` alone says what there is. Nothing here needs root; everything lands in .venv/ and .local/.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup up test test-fast lint lock bench clean
+
+BIN := .venv/bin
+PACKAGE := .venv/.package-installed
+KAFKA := .local/kafka/libs/.complete
+REDIS := .local/redis/redis-server
+NEEDS := python java maven
+PYTEST_OPTIONS ?=
+UP_OPTIONS ?=
+
+lint test-fast lock: NEEDS := python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(PACKAGE) $(KAFKA) $(REDIS) ## .venv, Kafka's jars, redis-server (needs Python 3.11+, Java 17+, Maven; network the first time)
+	@:
+
+up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what setup needs)
+	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
+
+test: setup ## all tests, real Kafka and real Redis included (needs what setup needs)
+	@$(BIN)/python -m pytest tests $(PYTEST_OPTIONS)
+
+test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
+	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
+
+lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy --explicit-package-bases deploy tests/servers.py tests/conftest.py
+	@$(BIN)/lint-imports
+
+lock: ## renews requirements.lock from pyproject.toml (needs Python, network)
+	@python=$$(deploy/local/require.sh $(NEEDS)) && $$python -m venv --clear .local/lock-venv
+	@.local/lock-venv/bin/pip install --quiet pip-tools
+	@.local/lock-venv/bin/pip-compile --quiet --upgrade --all-extras --generate-hashes --allow-unsafe \
+		--strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml
+	@rm -rf .local/lock-venv
+
+bench: setup ## measures on this machine and prints it with the result (needs what setup needs; minutes)
+	@for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+
+clean: ## forgets the stack's data, logs and keys, and the tools' caches; keeps .venv and downloads
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m deploy.local.up --forget
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	@find sipas services deploy tests bench -name __pycache__ -type d -exec rm -rf {} +
+
+.venv/.lock-installed: requirements.lock
+	@python=$$(deploy/local/require.sh $(NEEDS)) && { [ -x $(BIN)/python ] || $$python -m venv --clear .venv; }
+	@echo "Installing Python packages into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(PACKAGE): .venv/.lock-installed pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(KAFKA): deploy/kafka/pom.xml
+	@deploy/local/require.sh $(NEEDS) >/dev/null
+	@echo "Fetching Apache Kafka's jars into $(@D)"
+	@rm -rf $(@D).part
+	@mvn -q -B -Dstyle.color=never -f deploy/kafka/pom.xml dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D).part
+	@touch $(@D).part/$(@F)
+	@rm -rf $(@D)
+	@mv $(@D).part $(@D)
+
+$(REDIS): deploy/redis/requirements.txt | $(PACKAGE)
+	@echo "Getting redis-server"
+	@$(BIN)/python deploy/redis/install.py $@
+	@touch -h $@
