@@ -1,0 +1,62 @@
+"""Composition root of the aggregator: `python -m services.aggregator`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import UTC, datetime
+from types import FrameType
+
+from services.aggregator.loop import Aggregator, WrongLog
+from sipas.broker import GroupReader, Log, Publisher, Topics, require_fast_checksums
+from sipas.ledger import Ledgers
+from sipas.methods import load_methods
+from sipas.settings import AggregatorSettings, load_or_exit
+from sipas.telemetry import configure_logging, logger, serve_admin
+
+MAX_RECORDS = 4000
+REDIS_PATIENCE_S = 60.0
+
+
+def main() -> int:
+    settings = load_or_exit(AggregatorSettings)
+    configure_logging(settings.log_format)
+    require_fast_checksums()
+    log = logger("aggregator")
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    aggregator = Aggregator(
+        namespace=settings.namespace,
+        reader=GroupReader(
+            settings.bootstrap,
+            group=f"{settings.namespace}.aggregator",
+            topics=[str(Topics(settings.namespace).responses)],
+            max_records=MAX_RECORDS,
+        ),
+        kafka=Log(settings.bootstrap),
+        publisher=Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5),
+        ledgers=ledgers,
+        criteria={id_: frozenset(method.codes) for id_, method in load_methods().items()},
+        now=lambda: datetime.now(UTC),
+    )
+    serve_admin(settings.admin, aggregator.not_ready)
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        while not stopping:
+            aggregator.step()
+        aggregator.close()
+    except WrongLog as reason:
+        log.error("stopped: the log is not the ledger's log", reason=str(reason))  # noqa: TRY400 - for an administrator
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Records that could not be counted: kept as they came, with the reason, beside the log.
+
+A dead letter is acknowledged before the position moves past its record, so it may stand twice after a crash and
+is never missing; (topic, partition, offset) tells copies apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sipas.broker import Publisher, Record, Topics
+from sipas.events import Headers
+
+WINDOW = 1000
+FEWEST = 50
+SHARE = 0.20
+
+REASON, TOPIC, PARTITION, OFFSET, SERVICE, TIME, DETAIL = (
+    "sipas_reason",
+    "sipas_topic",
+    "sipas_partition",
+    "sipas_offset",
+    "sipas_service",
+    "sipas_time",
+    "sipas_detail",
+)
+
+
+class Rejected(NamedTuple):
+    """A record and why it was not counted. `code` is stable; `detail` is for people and holds no answers."""
+
+    record: Record
+    code: str
+    detail: str
+
+
+def dead_letter_headers(rejected: Rejected, service: str, now: datetime) -> Headers:
+    record = rejected.record
+    return [
+        (REASON, rejected.code.encode()),
+        (DETAIL, rejected.detail.encode()),
+        (TOPIC, record.topic.encode()),
+        (PARTITION, str(record.partition).encode()),
+        (OFFSET, str(record.offset).encode()),
+        (SERVICE, service.encode()),
+        (TIME, now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z").encode()),
+    ]
+
+
+class DeadLetters:
+    """Writes to the dead-letter topic."""
+
+    def __init__(self, publisher: Publisher, namespace: str, service: str) -> None:
+        self._publisher = publisher
+        self._topic = str(Topics(namespace).dlq)
+        self._service = service
+
+    def bury(self, rejected: Sequence[Rejected], now: datetime) -> None:
+        """Return when all are acknowledged; raises `PublishFailed`."""
+        self._publisher.wait(
+            [
+                self._publisher.send(
+                    self._topic,
+                    one.record.value,
+                    key=one.record.key or b"",
+                    headers=dead_letter_headers(one, self._service, now),
+                    partition=one.record.partition,
+                )
+                for one in rejected
+            ]
+        )
+
+
+class Fuse:
+    """Trips when the newest records are mostly bad: then something is wrong upstream, not with single records.
+
+    At least 50 bad ones, and more than a fifth, of the last 1,000 records of a partition.
+    """
+
+    def __init__(self, window: str = "") -> None:
+        """`window`: what `str()` of an earlier fuse gave."""
+        self._bits = [bit == "x" for bit in window]
+
+    def blows(self, *, bad: bool) -> bool:
+        """Note one record; True when the fuse blows on it (the record is then not noted)."""
+        bits = [*self._bits[-(WINDOW - 1) :], bad] if len(self._bits) >= WINDOW else [*self._bits, bad]
+        count = sum(bits)
+        if bad and count >= FEWEST and count > SHARE * len(bits):
+            return True
+        self._bits = bits
+        return False
+
+    def __str__(self) -> str:
+        return "".join("x" if bad else "." for bad in self._bits)
