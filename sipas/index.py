@@ -94,7 +94,8 @@ def interval(tally: Tally, days: Mapping[date, Tally] | None = None) -> Interval
 
     the ratio estimator's variance by linearisation (Cochran, "Sampling Techniques", 3rd ed. 1977, chapter 6), used as
     an effective size in a binomial interval (Korn and Graubard, Survey Methodology 24, 1998; with Wilson's: Dean and
-    Pagano, J. Survey Statistics and Methodology 3, 2015). Where `days` has ten days with answers or more, n_eff is divided by
+    Pagano, J. Survey Statistics and Methodology 3, 2015). Where `days` has ten days with answers or more, n_eff is
+    divided by
 
         day effect = max(1, Var over days / Var over sheets · (t / z)²),
 

@@ -178,8 +178,11 @@ def test_five_equal_answers_of_a_person_count_as_one():
     assert interval(sheets({(5, 5): 160, (0, 5): 40})) == published(0.8, 199)
 
 
-def test_sheets_that_all_agree_are_worth_their_answers_and_not_more():
-    assert interval(sheets({(4, 5): 200})) == published(0.8, 1000)
+@pytest.mark.parametrize(
+    "cells", [{(4, 5): 200}, {(4, 5): 198, (3, 5): 1, (5, 5): 1}], ids=["all the same", "nearly all the same"]
+)
+def test_sheets_that_agree_are_worth_their_answers_and_not_more(cells):
+    assert interval(sheets(cells)) == published(0.8, 1000)
 
 
 @pytest.mark.parametrize(("satisfied", "share"), [(5, 1.0), (0, 0.0)], ids=["everyone", "no one"])
@@ -224,7 +227,7 @@ def test_days_without_an_answer_are_not_days():
 
 
 def test_days_that_are_alike_by_chance_do_not_narrow_it():
-    days = in_days(*[{(1, 1): 16, (0, 1): 4}] * 20)
+    days = in_days(*[{(1, 1): 16, (0, 1): 4}] * 18, {(1, 1): 17, (0, 1): 3}, {(1, 1): 15, (0, 1): 5})
     assert interval(merged(days), days) == interval(merged(days))
 
 
