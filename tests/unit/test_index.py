@@ -227,7 +227,7 @@ def test_days_without_an_answer_are_not_days():
 
 
 def test_days_that_are_alike_by_chance_do_not_narrow_it():
-    days = in_days(*[{(1, 1): 16, (0, 1): 4}] * 18, {(1, 1): 17, (0, 1): 3}, {(1, 1): 15, (0, 1): 5})
+    days = in_days(*[{(5, 5): 16, (0, 5): 4}] * 18, {(5, 5): 17, (0, 5): 3}, {(5, 5): 15, (0, 5): 5})
     assert interval(merged(days), days) == interval(merged(days))
 
 
