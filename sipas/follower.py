@@ -1,62 +1,61 @@
 """Snapshots that keep up with a topic of entries: read whole at start, then followed in a daemon thread.
 
-Without a consumer group, so that every process sees everything (design: topics read whole). A snapshot never shows
-half a load: readers see committed records only, and what one poll began is read to the end before it is shown.
-A failure ends the thread and `alive()` says so; readiness goes red and the supervisor restarts the process.
+Without a consumer group, so that every process sees everything. Readers see committed records only, and what one
+poll began is read to the end before it is shown, so that a load appears at once. A failure ends the thread and
+`alive()` says so; readiness goes red and the supervisor restarts the process.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import Generic, Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from sipas.broker import Topics, WholeTopicReader
+from sipas.people import People
 from sipas.registry import Item, Registry, read_item
 
 
-class RegistryFollower:
-    """The registry as it is now.
+class Snapshot(Protocol):
+    """What folds items into a newer snapshot."""
 
-    A survey that must start while Kafka is away will seed the snapshot from a local copy in `start`.
+    def updated(self, items: Iterable[Item], /) -> Self: ...
+
+
+S = TypeVar("S", bound=Snapshot)
+
+
+def read_whole(bootstrap: Sequence[str], topic: str, empty: S) -> S:
+    """The snapshot of a topic as it is now. Raises `KafkaAway` or `WrongTopics`."""
+    reader = WholeTopicReader(bootstrap, topic)
+    try:
+        return empty.updated(read_item(record) for record in reader.to_end())
+    finally:
+        reader.close()
+
+
+class Follower(Generic[S]):
+    """A topic of entries as it is now: `newest`.
+
+    A service that must start while Kafka is away will seed `newest` from a local copy in `start`.
     """
 
-    def __init__(
-        self,
-        bootstrap: Sequence[str],
-        namespace: str,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, bootstrap: Sequence[str], topic: str, empty: S) -> None:
+        self.newest = empty
+        self.failure: Exception | None = None
         self._bootstrap = bootstrap
-        self._topic = Topics(namespace).registry
-        self._now = now
-        self._newest = Registry.fold(())
-        self._zone: ZoneInfo | None = None
-        self._today: tuple[date, Registry] | None = None
+        self._topic = topic
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.failure: Exception | None = None
 
-    def start(self) -> Registry:
+    def start(self) -> None:
         """Return once the topic was read to its end. Raises `KafkaAway` or `WrongTopics`."""
         reader = WholeTopicReader(self._bootstrap, self._topic)
-        self._take([read_item(record) for record in reader.to_end()])
-        self._thread = threading.Thread(target=self._follow, args=(reader,), name="registry", daemon=True)
+        self.newest = self.newest.updated(read_item(record) for record in reader.to_end())
+        self._thread = threading.Thread(target=self._follow, args=(reader,), name=self._topic, daemon=True)
         self._thread.start()
-        return self.current
-
-    @property
-    def current(self) -> Registry:
-        """The newest snapshot, as of today in the namespace's time zone."""
-        if self._zone is None:
-            return self._newest
-        today = self._now().astimezone(self._zone).date()
-        cached = self._today
-        if cached is None or cached[0] != today:
-            cached = self._today = (today, self._newest.as_of(today))
-        return cached[1]
 
     def alive(self) -> bool:
         """Whether the snapshot is still kept up to date."""
@@ -68,18 +67,45 @@ class RegistryFollower:
         if self._thread is not None:
             self._thread.join()
 
-    def _take(self, items: Sequence[Item]) -> None:
-        self._newest = self._newest.updated(items)
-        facts = self._newest.facts
-        self._zone = None if facts is None else ZoneInfo(facts.timezone)
-        self._today = None
-
     def _follow(self, reader: WholeTopicReader) -> None:
         try:
             while not self._stop.is_set():
                 if records := reader.poll():
-                    self._take([read_item(record) for record in (*records, *reader.to_end())])
-        except Exception as failure:  # noqa: BLE001 - whatever it is, this process's registry is no longer current
+                    self.newest = self.newest.updated(read_item(record) for record in (*records, *reader.to_end()))
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the snapshot is no longer kept up to date
             self.failure = failure
         finally:
             reader.close()
+
+
+class RegistryFollower(Follower[Registry]):
+    """The registry: `current` is as of today in the namespace's time zone, `newest` whatever was written last."""
+
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        namespace: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__(bootstrap, Topics(namespace).registry, Registry.fold(()))
+        self._now = now
+        self._view: tuple[Registry, date, Registry] | None = None
+
+    @property
+    def current(self) -> Registry:
+        newest = self.newest
+        if newest.facts is None:
+            return newest
+        today = self._now().astimezone(ZoneInfo(newest.facts.timezone)).date()
+        view = self._view
+        if view is None or view[0] is not newest or view[1] != today:
+            view = self._view = (newest, today, newest.as_of(today))
+        return view[2]
+
+
+class PeopleFollower(Follower[People]):
+    """The people: `newest`."""
+
+    def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
+        super().__init__(bootstrap, Topics(namespace).people, People.fold(()))

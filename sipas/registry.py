@@ -311,7 +311,7 @@ def token_hash(token: str) -> str:
 
 
 class WrongNamespace(Exception):
-    """This process and the namespace disagree about what can never change."""
+    """The settings and the namespace disagree about what can never change."""
 
 
 class _HasZone(Protocol):

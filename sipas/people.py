@@ -1,0 +1,77 @@
+"""Whom to tell: leaders with their channels, as one immutable snapshot of the people topic. Pure.
+
+People are kept apart from the registry because they can be erased: a tombstone removes a person for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from sipas.events import Entry
+from sipas.registry import Agency, Erased, Item, Unreadable, parse_history
+
+PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A leader. `leads` names agencies by id, blocks as `block/<id>`, or `province`."""
+
+    id: str
+    name: str
+    email: str
+    language: Literal["vi", "en"] = "vi"
+    leads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """A snapshot, by id; `problems` lists what could not be used."""
+
+    by_id: Mapping[str, Person]
+    problems: tuple[str, ...]
+    entries: Mapping[str, Entry] = field(repr=False)
+    _unreadable: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def fold(cls, items: Iterable[Item]) -> People:
+        """The people after `items`, in the order of the log."""
+        return cls(by_id={}, problems=(), entries={}, _unreadable={}).updated(items)
+
+    def updated(self, items: Iterable[Item]) -> People:
+        """The people after further `items`."""
+        by_id, entries, unreadable = dict(self.by_id), dict(self.entries), dict(self._unreadable)
+        for item in items:
+            if isinstance(item, Unreadable):
+                unreadable[item.where] = item.why
+                continue
+            if item.kind != PERSON:
+                continue
+            unreadable.pop(f"{PERSON}/{item.id}", None)
+            by_id.pop(item.id, None)
+            entries.pop(item.id, None)
+            if isinstance(item, Erased):
+                continue
+            try:
+                by_id[item.id] = parse_history(item, Person, "id")[-1].value
+            except ValueError as reason:
+                unreadable[f"{PERSON}/{item.id}"] = str(reason)
+            else:
+                entries[item.id] = item
+        return People(
+            by_id=MappingProxyType(by_id),
+            problems=tuple(f"{where}: {why}" for where, why in sorted(unreadable.items())),
+            entries=MappingProxyType(entries),
+            _unreadable=MappingProxyType(unreadable),
+        )
+
+    def leading(self, agency: Agency) -> tuple[Person, ...]:
+        """Those who lead an agency itself; where nobody does, those of its block, else of the province."""
+        for scope in agency.scopes:
+            found = tuple(person for person in self.by_id.values() if scope in person.leads)
+            if found:
+                return found
+        return ()
