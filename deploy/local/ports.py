@@ -19,7 +19,9 @@ class Process:
     command: str
 
     def __str__(self) -> str:
-        return f"{self.command[:100]} (process {self.pid})"
+        # java and python say only at the end what they run
+        shown = self.command if len(self.command) <= 160 else f"{self.command[:60]} … {self.command[-100:]}"
+        return f"{shown} (process {self.pid})"
 
 
 def is_free(host: str, port: int) -> bool:

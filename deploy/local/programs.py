@@ -94,10 +94,12 @@ def redis_command(port: int, data: Path, *, durable: bool = True, cluster: bool 
     """A Redis that never evicts; `durable` writes an append-only file, otherwise nothing reaches the disk."""
     bind = ["--bind", HOST, "--port", str(port), "--dir", str(data), "--save", ""]
     memory = ["--maxmemory-policy", "noeviction"]
+    # its title would overwrite the environment that /proc shows, and with it the mark of the local stack
+    title = ["--set-proc-title", "no"]
     log = ["--appendonly", "yes", "--appendfsync", "everysec"] if durable else ["--appendonly", "no"]
     # one node with all slots is a whole cluster to a client
     nodes = ["--cluster-enabled", "yes", "--cluster-announce-ip", HOST] if cluster else []
-    return [str(REDIS_SERVER), *bind, *memory, *log, *nodes]
+    return [str(REDIS_SERVER), *bind, *memory, *title, *log, *nodes]
 
 
 def ask_redis(port: int, *words: str) -> bytes:

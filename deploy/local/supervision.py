@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -84,23 +83,22 @@ class Supervisor:
         folder = Path(self._folder.name)
         file = folder / "supervisord.conf"
         file.write_text(configuration(folder, log, groups), encoding="utf-8")
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
+        self._command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
+        self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
-        self._launch = partial(
-            subprocess.Popen,
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
         self._socket = folder / "socket"
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         self._rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def launch(self) -> None:
-        self._process = self._launch()
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @property
     def answers(self) -> bool:

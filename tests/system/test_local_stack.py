@@ -1,0 +1,216 @@
+"""`make up` as its user meets it: it starts, says where everything is, restarts what dies, and goes without trace.
+
+On ports and in a directory of its own, so that it runs beside a stack that is up.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.servers import is_free, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = [sys.executable, "-m", "deploy.local.up"]
+LISTENERS = 11
+KAFKA, REDIS, MAIL, MAILBOX = 6, 8, 9, 10
+
+
+class RunningStack:
+    """The runner on its own ports, with what it prints and the processes that belong to its directory."""
+
+    def __init__(self, home: Path, first_port: int, *options: str) -> None:
+        self.home = home
+        self.first_port = first_port
+        command = [*RUNNER, "--home", str(home), "--ports-from", str(first_port), *options]
+        home.parent.mkdir(parents=True, exist_ok=True)
+        self._output = home.parent / f"{home.name}.out"
+        with self._output.open("w") as output:
+            # its own session, as a terminal would give it
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: "READY" in self.output or self.process.poll() is not None, 120, "READY")
+        assert self.process.poll() is None, self.output
+
+    def processes(self) -> list[int]:
+        """All but the runner: whatever names the directory in its command line or its environment."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit() or int(folder.name) in (os.getpid(), self.process.pid):
+                continue
+            try:
+                said = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(self.home).encode() in said:
+                found.append(int(folder.name))
+        return found
+
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> int:
+        """As Ctrl-C does: to the whole process group of the terminal."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(40)
+
+    def discard(self) -> None:
+        if self.process.poll() is None:
+            self.interrupt()
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
+
+def free_ports() -> int:
+    """The first of a row of free ports."""
+    draw = random.SystemRandom()
+    while True:
+        first = draw.randrange(21_000, 21_980)
+        if all(is_free(port) for port in range(first, first + LISTENERS)):
+            return first
+
+
+def refusal(home: Path, first_port: int) -> str:
+    """What a start says that ends with exit code 1."""
+    command = [*RUNNER, "--home", str(home), "--ports-from", str(first_port)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Servers only: what is tested on it does not need a service."""
+    running = RunningStack(tmp_path_factory.mktemp("stack") / "home", free_ports(), "--servers-only")
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.discard()
+
+
+def pid_of(stack: RunningStack, word: str) -> int:
+    (pid,) = [pid for pid in stack.processes() if word in Path(f"/proc/{pid}/cmdline").read_bytes().decode()]
+    return pid
+
+
+def test_what_dies_is_restarted(stack: RunningStack) -> None:
+    first = pid_of(stack, "redis-server")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(stack.processes()) == 4 and pid_of(stack, "redis-server") != first, 15, "redis")
+
+
+def test_the_mailbox_keeps_and_shows_what_was_mailed(stack: RunningStack) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "sipas@tinhmau.example", "gd@tinhmau.example", "Chỉ số <giảm>"
+    mail.set_content("Kính gửi Ông/Bà,\n<script>alert(1)</script>")
+    with smtplib.SMTP("127.0.0.1", stack.first_port + MAIL) as smtp:
+        smtp.send_message(mail)
+    with urlopen(f"http://127.0.0.1:{stack.first_port + MAILBOX}/mails") as answer:
+        newest = json.load(answer)[0]
+    with urlopen(f"http://127.0.0.1:{stack.first_port + MAILBOX}/") as answer:
+        page = answer.read().decode()
+    assert (newest["to"], newest["subject"]) == ("gd@tinhmau.example", "Chỉ số <giảm>")
+    assert "Kính gửi Ông/Bà" in newest["text"]
+    assert (stack.home / "data/mail/0001.eml").exists()
+    assert "DỮ LIỆU MẪU" in page
+    assert "Chỉ số &lt;giảm&gt;" in page
+    assert "<script>" not in page
+
+
+def test_a_second_start_of_the_same_stack_names_the_first(stack: RunningStack) -> None:
+    assert f"running already (process {stack.process.pid})" in refusal(stack.home, stack.first_port)
+
+
+def test_a_port_in_use_is_named_with_its_setting_and_its_holder_before_anything_starts(tmp_path: Path) -> None:
+    first = free_ports()
+    with socket.create_server(("127.0.0.1", first + REDIS)):
+        said = refusal(tmp_path / "home", first)
+    assert f"Port {first + REDIS} (redis) is in use by" in said
+    assert f"(process {os.getpid()})" in said
+    assert "SIPAS_REDIS_URL=redis://127.0.0.1:" in said
+    assert not (tmp_path / "home/data").exists()
+
+
+def test_a_port_held_by_another_local_stack_is_said_so(stack: RunningStack, tmp_path: Path) -> None:
+    said = refusal(tmp_path / "home", stack.first_port)
+    assert re.search(r"\(kafka\) is in use by .*, which belongs to another local stack", said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_stop_while_starting_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    starting = RunningStack(tmp_path / "home", free_ports(), "--servers-only")
+    try:
+        wait_until(lambda: "kafka.Kafka" in command_lines(starting), 30, "Kafka to be started")
+        starting.interrupt(number)
+        assert starting.processes() == []
+    finally:
+        starting.discard()
+
+
+def command_lines(stack: RunningStack) -> str:
+    lines = []
+    for pid in stack.processes():
+        try:
+            lines.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode())
+        except OSError:
+            continue
+    return "\n".join(lines)
+
+
+def test_what_a_killed_runner_left_behind_is_named(tmp_path: Path) -> None:
+    left = RunningStack(tmp_path / "home", free_ports(), "--servers-only")
+    try:
+        left.wait_until_ready()
+        left.interrupt(signal.SIGKILL)
+        said = refusal(left.home, left.first_port)
+        assert "was killed and left behind" in said
+        assert len(left.processes()) == 4
+        assert all(f"(process {pid})" in said for pid in left.processes())
+    finally:
+        left.discard()
+
+
+@pytest.mark.xfail(strict=True, reason="the commands and services it starts are not all there yet")
+def test_the_whole_stack_gets_ready_and_starts_again_in_seconds_with_its_data(tmp_path: Path) -> None:
+    """Everything serves, the keys are there; Ctrl-C leaves nothing; the second start is short and keeps the keys."""
+    home = tmp_path / "home"
+    first_port = free_ports()
+    first = RunningStack(home, first_port)
+    try:
+        first.wait_until_ready()
+        for admin in range(2, 6):
+            with urlopen(f"http://127.0.0.1:{first_port + admin}/readyz") as answer:
+                assert answer.status == 200
+        keys = json.loads((home / "keys.json").read_text())
+        assert sorted(keys) == ["import", "read", "submit"]
+        assert all(key in first.output for key in keys.values())
+        first.interrupt()
+        assert first.processes() == []
+
+        began = time.monotonic()
+        second = RunningStack(home, first_port)
+        try:
+            second.wait_until_ready()
+            assert time.monotonic() - began < 15
+            assert json.loads((home / "keys.json").read_text()) == keys
+        finally:
+            second.discard()
+    finally:
+        first.discard()
