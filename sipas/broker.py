@@ -27,6 +27,8 @@ from sipas.events import Headers
 
 POLL_S = 0.5
 CONNECT_MS = 10_000
+SESSION_MS = 10_000
+"""After this long without a heartbeat a member's partitions go to others."""
 
 
 class PublishFailed(Exception):
@@ -332,8 +334,13 @@ class GroupReader:
         topics: Sequence[str],
         max_records: int,
         together: bool = False,
+        instance: str = "",
     ) -> None:
-        """`together`: range assignment, so that partition 0 of every topic has the same owner."""
+        """`together`: range assignment, so that partition 0 of every topic has the same owner.
+
+        `instance`: a name that a process keeps over restarts (static membership), so that one that died gets its
+        partitions back as soon as it is there again, instead of after the session timeout. "" for none.
+        """
         from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # noqa: PLC0415
         from kafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: PLC0415
 
@@ -346,6 +353,9 @@ class GroupReader:
             auto_offset_reset="none",
             max_poll_records=max_records,
             fetch_max_bytes=16 * 1024 * 1024,
+            group_instance_id=instance or None,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 3,
             partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
             bootstrap_timeout_ms=CONNECT_MS,
         )

@@ -209,6 +209,13 @@ class SurveySettings(KafkaSettings):
 class AggregatorSettings(KafkaSettings):
     """services.aggregator."""
 
+    instance: str = _setting(
+        "SIPAS_INSTANCE",
+        "name that this process keeps over restarts, unlike every other replica's; it then gets its partitions"
+        " back at once",
+        _text,
+        "",
+    )
     redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
     admin: Address = _setting(
         "SIPAS_AGGREGATOR_ADMIN",
@@ -222,6 +229,13 @@ class AggregatorSettings(KafkaSettings):
 class NotifierSettings(KafkaSettings):
     """services.notifier."""
 
+    instance: str = _setting(
+        "SIPAS_INSTANCE",
+        "name that this process keeps over restarts, unlike every other replica's; it then gets its partitions"
+        " back at once",
+        _text,
+        "",
+    )
     redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
     admin: Address = _setting(
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"

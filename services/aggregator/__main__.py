@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
@@ -18,12 +19,13 @@ MAX_RECORDS = 4000
 REDIS_PATIENCE_S = 60.0
 
 
-def main() -> int:
+def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
+    """Run until SIGTERM; `connect` makes the ledgers from the Redis address and the namespace."""
     settings = load_or_exit(AggregatorSettings)
     configure_logging(settings.log_format)
     require_fast_checksums()
     log = logger("aggregator")
-    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    ledgers = connect(settings.redis_url, settings.namespace)
     ledgers.wait_until_ready(REDIS_PATIENCE_S)
     aggregator = Aggregator(
         namespace=settings.namespace,
@@ -32,6 +34,7 @@ def main() -> int:
             group=f"{settings.namespace}.aggregator",
             topics=[str(Topics(settings.namespace).responses)],
             max_records=MAX_RECORDS,
+            instance=settings.instance,
         ),
         kafka=Log(settings.bootstrap),
         publisher=Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5),
