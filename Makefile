@@ -44,7 +44,8 @@ lock: ## renews requirements.lock from pyproject.toml (needs Python, network)
 	@rm -rf .local/lock-venv
 
 bench: setup ## measures on this machine and prints it with the result (needs what setup needs; minutes)
-	@for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+	@for file in $$(grep -l '__main__' bench/*.py); do \
+		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
 clean: ## forgets the stack's data, logs and keys, and the tools' caches; keeps .venv and downloads
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m deploy.local.up --forget
