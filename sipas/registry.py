@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -169,6 +169,17 @@ class Unreadable:
 Item = Entry | Erased | Unreadable
 
 
+class Problem(NamedTuple):
+    """What is wrong with an entry, and where: `entry` is kind/id, `field` a path such as agencies[1] or ""."""
+
+    entry: str
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.entry}: {self.field}: {self.why}" if self.field else f"{self.entry}: {self.why}"
+
+
 class KeyedRecord(Protocol):
     """What is needed of a Kafka record here."""
 
@@ -243,7 +254,7 @@ class Registry:
     rules: Mapping[str, RuleSettings]
     targets: Mapping[str, Target]
     facts: NamespaceFacts | None
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     entries: Mapping[tuple[str, str], Entry]
     histories: Histories = field(repr=False)
     _unreadable: Mapping[str, str] = field(repr=False)
@@ -412,7 +423,7 @@ def _selected(
         rules=MappingProxyType(rules),
         targets=MappingProxyType(targets),
         facts=next(iter(lasting("namespace").values()), None),
-        problems=(*(f"{where}: {why}" for where, why in sorted(unreadable.items())), *dangling),
+        problems=(*(Problem(where, "", why) for where, why in sorted(unreadable.items())), *dangling),
         entries=MappingProxyType(dict(entries)),
         histories=MappingProxyType({kind: MappingProxyType(dict(of)) for kind, of in histories.items()}),
         _unreadable=MappingProxyType(dict(unreadable)),
@@ -426,27 +437,28 @@ def _dangling(
     places: Mapping[str, Place],
     counters: Mapping[str, Counter],
     targets: Mapping[str, Target],
-) -> Iterator[str]:
-    """What points to something that is not there, one sentence each."""
+) -> Iterator[Problem]:
+    """What points to something that is not there."""
     for agency in agencies.values():
+        where = f"agency/{agency.id}"
         if agency.block not in blocks:
-            yield f"agency/{agency.id}: block {agency.block} does not exist"
-        for other in (agency.parent, agency.merged_into):
+            yield Problem(where, "block", f"there is no block {agency.block}")
+        for name, other in (("parent", agency.parent), ("merged_into", agency.merged_into)):
             if other is not None and other not in agencies:
-                yield f"agency/{agency.id}: agency {other} does not exist"
+                yield Problem(where, name, f"there is no agency {other}")
     for counter in counters.values():
         where = f"counter/{counter.code}"
         if counter.place not in places:
-            yield f"{where}: place {counter.place} does not exist"
-        for agency_id in counter.agencies:
+            yield Problem(where, "place", f"there is no place {counter.place}")
+        for at, agency_id in enumerate(counter.agencies):
             if agency_id not in agencies:
-                yield f"{where}: agency {agency_id} does not exist"
-        for sector in counter.sectors:
+                yield Problem(where, f"agencies[{at}]", f"there is no agency {agency_id}")
+        for at, sector in enumerate(counter.sectors):
             if sector.agency not in counter.agencies:
-                yield f"{where}: sector {sector.id} belongs to {sector.agency}, which the counter does not serve"
+                yield Problem(where, f"sectors[{at}].agency", f"the counter does not serve {sector.agency}")
         if counter.replaced_by is not None and counter.replaced_by not in counters:
-            yield f"{where}: counter {counter.replaced_by} does not exist"
-    known_scopes = {PROVINCE, *agencies, *(f"block/{block}" for block in blocks)}
+            yield Problem(where, "replaced_by", f"there is no counter {counter.replaced_by}")
+    scopes = {PROVINCE, *agencies, *(f"block/{block}" for block in blocks)}
     for name, target in targets.items():
-        if target.scope not in known_scopes:
-            yield f"target/{name}: {target.scope} does not exist"
+        if target.scope not in scopes:
+            yield Problem(f"target/{name}", "scope", f"there is no {target.scope}")

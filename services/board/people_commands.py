@@ -1,0 +1,82 @@
+"""`sipas people load`: leaders and how to reach them. No history is kept of people: the newest entry replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from services.board.entries import write_entries
+from services.board.registry_file import word
+from services.board.source_argument import Source, SourceArgument
+from services.board.yaml_lists import Fault, Field, Thing, many, one_of, read_lists, shape, text
+from sipas.broker import Topics
+from sipas.events import Entry
+from sipas.follower import read_whole
+from sipas.people import PERSON, People
+from sipas.registry import PROVINCE, Registry
+from sipas.settings import KafkaSettings, load_or_exit
+
+LISTS = {
+    "people": shape(
+        {
+            "id": Field(word),
+            "name": Field(text()),
+            "email": Field(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "is not an e-mail address")),
+            "language": Field(one_of("vi", "en"), required=False),
+            "leads": Field(many(text(), least=1)),
+        }
+    )
+}
+
+
+@click.group()
+def people() -> None:
+    """Leaders: whom to tell when satisfaction falls."""
+
+
+@people.command()
+@click.argument("file", type=SourceArgument("people.yaml"))
+def load(file: Source) -> None:
+    """Check FILE (or `sample`) and record what differs, all of it or nothing."""
+    settings = load_or_exit(KafkaSettings)
+    topics = Topics(settings.namespace)
+    things, faults = read_lists(file.content, file.name, LISTS)
+    if not faults:
+        faults = _contradictions(things, read_whole(settings.bootstrap, topics.registry, Registry.fold(())), file.name)
+    for fault in sorted(faults, key=lambda fault: fault.line):
+        click.echo(str(fault), err=True)
+    if faults:
+        raise click.ClickException(f"{len(faults)} wrong; nobody was recorded")
+    recorded = read_whole(settings.bootstrap, topics.people, People.fold(())).entries
+    changed = [entry for entry in map(_entry, things) if recorded.get(entry.id) != entry]
+    write_entries(settings, "people", changed)
+    for entry in changed:
+        click.echo(f"{'changed' if entry.id in recorded else 'new':<8} {PERSON}/{entry.id}")
+    click.echo(f"{len(changed)} people recorded" if changed else "nothing to record: the people are as the file says")
+
+
+def _entry(thing: Thing) -> Entry:
+    fields = {name: value for name, value in thing.fields.items() if name != "id"}
+    return Entry(
+        kind=PERSON,
+        id=thing.fields["id"],
+        history=({"valid_from": None, "valid_to": None, "language": "vi", **fields},),
+    )
+
+
+def _contradictions(things: Sequence[Thing], registry: Registry, file: str) -> list[Fault]:
+    known = {PROVINCE, *registry.agencies, *(f"block/{block}" for block in registry.blocks)}
+    seen: set[str] = set()
+    faults = []
+    for thing in things:
+        who = thing.fields["id"]
+        if who in seen:
+            faults.append(Fault(file, thing.line_of("id"), f"{PERSON}/{who}", "stands twice"))
+        seen.add(who)
+        faults += [
+            Fault(file, thing.line_of(f"leads[{at}]"), f"{PERSON}/{who} leads[{at}]", f"there is no {scope}")
+            for at, scope in enumerate(thing.fields["leads"])
+            if scope not in known
+        ]
+    return faults

@@ -1,0 +1,146 @@
+"""`sipas registry`: check, load, diff, export, code."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import msgspec
+
+from services.board import registry_file
+from services.board.changes import Change, plan
+from services.board.entries import write_entries
+from services.board.registry_file import Wanted
+from services.board.source_argument import Source, SourceArgument
+from services.board.yaml_lists import Fault
+from sipas.broker import Topics
+from sipas.codes import new_code, printed
+from sipas.follower import read_whole
+from sipas.methods import load_methods
+from sipas.registry import Registry, WrongNamespace
+from sipas.settings import KafkaSettings, load_or_exit
+
+FILE = SourceArgument("registry.yaml")
+
+
+@click.group()
+def registry() -> None:
+    """Agencies, blocks, places, counters, targets and rule settings."""
+
+
+@registry.command()
+@click.argument("file", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="print the faults as JSON")
+def check(file: Source, as_json: bool) -> None:
+    """List all that is wrong in FILE (or `sample`), by itself and without a server."""
+    wanted, faults = registry_file.read(file.content, file.name, load_methods())
+    if not faults:
+        # from nothing, so that the day plays no part
+        _, faults = _against(Registry.fold(()), wanted, file.name, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps([fault._asdict() for fault in faults], ensure_ascii=False, indent=1))
+        raise SystemExit(1 if faults else 0)
+    _stop_at(faults)
+    counts = ", ".join(
+        f"{sum(1 for one in wanted if one.kind == kind)} {name}" for name, kind in registry_file.KIND_OF_LIST.items()
+    )
+    click.echo(f"{file.name} is right: {counts}")
+
+
+@registry.command()
+@click.argument("file", type=FILE)
+def load(file: Source) -> None:
+    """Check FILE (or `sample`) and record what differs, all of it or nothing."""
+    settings = load_or_exit(KafkaSettings)
+    changes = _changes(settings, file)
+    write_entries(settings, "registry", [change.entry for change in changes])
+    _print(changes)
+    click.echo(f"{len(changes)} entries recorded" if changes else "nothing to record: the registry is as the file says")
+
+
+@registry.command()
+@click.argument("file", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="print the changes as JSON")
+def diff(file: Source, as_json: bool) -> None:
+    """Show what `load` would record of FILE (or `sample`)."""
+    changes = _changes(load_or_exit(KafkaSettings), file)
+    if as_json:
+        shown = [{"kind": c.kind, "id": c.id, "from": c.begins, "before": c.before, "after": c.after} for c in changes]
+        click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=1))
+        return
+    _print(changes)
+    click.echo(f"{len(changes)} entries differ" if changes else "the registry is as the file says")
+
+
+@registry.command()
+def export() -> None:
+    """Print the registry as JSON: agencies, blocks, places, counters, targets, rules; never a key."""
+    settings = load_or_exit(KafkaSettings)
+    now = _recorded(settings)
+    if now.facts is not None:
+        now = now.as_of(datetime.now(ZoneInfo(now.facts.timezone)).date())
+    parts: dict[str, Any] = {
+        "agencies": sorted(now.agencies.values(), key=lambda agency: agency.id),
+        "blocks": sorted(now.blocks.values(), key=lambda block: block.order),
+        "places": sorted(now.places.values(), key=lambda place: place.id),
+        "counters": sorted(now.counters.values(), key=lambda counter: (counter.place, counter.label.vi, counter.code)),
+        "targets": sorted(now.targets.values(), key=lambda target: (target.scope, target.method)),
+        "rules": sorted(now.rules.values(), key=lambda rule: rule.method),
+        "namespace": now.facts,
+        "problems": [str(problem) for problem in now.problems],
+    }
+    click.echo(msgspec.json.format(msgspec.json.encode(parts), indent=1))
+
+
+@registry.command()
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 10_000), help="how many")
+def code(count: int) -> None:
+    """Print fresh counter codes for a registry file."""
+    for _ in range(count):
+        click.echo(printed(new_code(secrets.randbelow)))
+
+
+def _recorded(settings: KafkaSettings) -> Registry:
+    return read_whole(settings.bootstrap, Topics(settings.namespace).registry, Registry.fold(()))
+
+
+def _changes(settings: KafkaSettings, file: Source) -> list[Change]:
+    """What has to be written; exits with every fault of the file if it has any."""
+    wanted, faults = registry_file.read(file.content, file.name, load_methods())
+    _stop_at(faults)
+    recorded = _recorded(settings)
+    if recorded.facts is None:
+        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
+    if file.is_sample and not recorded.facts.demo:
+        raise click.ClickException(
+            f"namespace {settings.namespace} is not a demo, and what is loaded can never be removed; "
+            "for made-up data take a namespace of its own, made with SIPAS_DEMO=true"
+        )
+    changes, faults = _against(recorded, wanted, file.name, datetime.now(ZoneInfo(recorded.facts.timezone)))
+    _stop_at(faults)
+    return changes
+
+
+def _against(
+    recorded: Registry, wanted: Sequence[Wanted], file: str, now: datetime
+) -> tuple[list[Change], list[Fault]]:
+    changes, problems = plan(recorded, wanted, now.date())
+    future = recorded.updated(change.entry for change in changes)
+    return changes, registry_file.references(wanted, [*problems, *future.problems], file)
+
+
+def _stop_at(faults: Sequence[Fault]) -> None:
+    for fault in sorted(faults, key=lambda fault: fault.line):
+        click.echo(str(fault), err=True)
+    if faults:
+        raise click.ClickException(f"{len(faults)} wrong; nothing was recorded")
+
+
+def _print(changes: Sequence[Change]) -> None:
+    for change in changes:
+        click.echo(str(change))

@@ -1,0 +1,1 @@
+"""DỮ LIỆU MẪU: a made-up province, in the files that a real one would write."""
