@@ -268,13 +268,26 @@ class Written(NamedTuple):
 
 
 def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterable[Written]) -> int:
-    """Write all records or none, as readers of committed records see it; returns how many."""
-    producer = KafkaProducer(
-        bootstrap_servers=list(bootstrap), transactional_id=transaction, acks="all", enable_idempotence=True
-    )
+    """Write all records or none, as readers of committed records see it; returns how many.
+
+    Raises `KafkaAway` or `PublishFailed`.
+    """
     try:
-        producer.init_transactions()
-        producer.begin_transaction()
+        producer = KafkaProducer(
+            bootstrap_servers=list(bootstrap),
+            transactional_id=transaction,
+            acks="all",
+            enable_idempotence=True,
+            bootstrap_timeout_ms=CONNECT_MS,
+        )
+    except kafka_errors.KafkaError as reason:
+        raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
+    try:
+        try:
+            producer.init_transactions()
+            producer.begin_transaction()
+        except kafka_errors.KafkaError as reason:
+            raise PublishFailed(str(reason)) from reason
         try:
             sent = [producer.send(r.topic, key=r.key.encode(), value=r.value, headers=r.headers) for r in records]
             producer.flush()
