@@ -1,0 +1,144 @@
+"""What may stand in a submission, field by field; and strict JSON.
+
+Strict: "4", 4.0 and true are no levels, a name that we do not know is an error and not ignored, a name that stands
+twice is an error and not "the last one wins".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from services.survey.wording import wrong
+from sipas.methods import Method
+from sipas.problems import FieldError, Problem
+
+WHOLE = "body"
+"""The field that names the document as a whole."""
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON document of a body; raises `Problem` not-json."""
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_not_finite)
+    except (ValueError, RecursionError):
+        raise Problem("not-json", errors=[wrong(WHOLE, "not-utf-8")]) from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise Problem("not-json", errors=[wrong(WHOLE, "duplicate-keys")])
+    return document
+
+
+def _not_finite(_name: str) -> NoReturn:
+    raise Problem("not-json", errors=[wrong(WHOLE, "not-finite")])
+
+
+class _TrueOrFalse(fields.Boolean):
+    """marshmallow's own takes "yes" and 1."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        if value is not True and value is not False:
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def _closed(_value: Any) -> NoReturn:
+    raise ValidationError("comments-not-open")
+
+
+def _messages(invalid: str, missing: str = "missing") -> dict[str, Any]:
+    return {"invalid": invalid, "invalid_uuid": invalid, "required": missing, "null": missing, "format": invalid}
+
+
+def _text(pattern: str | None = None, code: str = "not-text") -> fields.String:
+    checks = [] if pattern is None else [validate.Regexp(pattern, error=code)]
+    return fields.String(allow_none=True, validate=checks, error_messages=_messages(code))
+
+
+class _Sheet(Schema):
+    """A submission. The answers are checked later, by the questions of the counter's method."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "unknown-field", "type": "not-an-object"}  # noqa: RUF012 - marshmallow's way
+
+    response_id = fields.UUID(allow_none=True, error_messages=_messages("not-a-uuid"))
+    counter = _text()
+    agency = _text()
+    sector = _text()
+    method = _text()
+    answers = fields.Raw(required=True, error_messages=_messages("not-an-object"))
+    answered_on = fields.Date(allow_none=True, error_messages=_messages("not-a-day"))
+    # words without digits: neither can carry a telephone number
+    channel = _text(r"[a-z][a-z-]{0,19}\Z", "not-a-channel")
+    language = _text(r"[a-z]{2,3}\Z", "not-a-language")
+    assisted = _TrueOrFalse(allow_none=True, error_messages=_messages("not-true-or-false"))
+    form_token = _text()
+    comment = fields.Raw(validate=_closed, error_messages={"null": "comments-not-open"})
+
+
+_SHEET = _Sheet()
+
+
+def read_sheet(document: Any) -> tuple[dict[str, Any], list[FieldError]]:
+    """The fields that are right, without the null ones, and an error for each that is wrong."""
+    errors: list[FieldError] = []
+    try:
+        read = _SHEET.load(document)
+    except ValidationError as reason:
+        errors = list(_errors(reason.messages, ""))
+        read = reason.valid_data if isinstance(reason.valid_data, dict) else {}
+    return {name: value for name, value in read.items() if value is not None}, errors
+
+
+class Answers:
+    """The answers that a method's form can have."""
+
+    def __init__(self, method: Method) -> None:
+        made = type(
+            "_Answers",
+            (Schema,),
+            {
+                "Meta": type("Meta", (), {"unknown": RAISE}),
+                "error_messages": {"unknown": "unknown-criterion", "type": "not-an-object"},
+            }
+            | {code: _level() for code in method.codes},
+        )
+        self._schema: Schema = made()
+
+    def read(self, answers: Any) -> tuple[dict[str, int | None], list[FieldError]]:
+        """The answers, null ones too, and an error for each that is wrong."""
+        try:
+            read: dict[str, int | None] = self._schema.load(answers)
+        except ValidationError as reason:
+            return {}, list(_errors(reason.messages, "answers"))
+        if all(level is None for level in read.values()):
+            return {}, [wrong("answers", "no-answer")]
+        return read, []
+
+
+def _level() -> fields.Integer:
+    code = "not-a-level"
+    return fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(1, 5, error=code),
+        error_messages=_messages(code) | {"too_large": code},
+    )
+
+
+def _errors(messages: Any, above: str) -> Iterator[FieldError]:
+    """The nested messages of marshmallow, which are our codes, as a flat list."""
+    for name, found in messages.items():
+        path = above or WHOLE if name == "_schema" else f"{above}.{name}" if above else str(name)
+        if isinstance(found, dict):
+            yield from _errors(found, path)
+        else:
+            yield from (wrong(path, code) for code in found)

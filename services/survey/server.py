@@ -1,0 +1,101 @@
+"""The HTTP server: gunicorn with gevent workers, set up in code.
+
+Its access log is off, and its error log is kept from saying what a client sent: a malformed request would stand
+there with address and header.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import gevent
+from gevent.pywsgi import WSGIServer
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.util import write_error
+from gunicorn.workers.ggevent import GeventWorker
+from prometheus_client import multiprocess
+
+from services.survey import metrics
+from services.survey.worker import Worker
+from sipas.settings import Address, SurveySettings
+from sipas.telemetry import admin_app, logger
+
+STOP_WITHIN_S = 20
+KEEP_ALIVE_S = 75
+
+_log = logger(__name__)
+
+
+class DiscreetWorker(GeventWorker):  # type: ignore[misc]
+    """A gevent worker that logs and echoes nothing of a malformed request."""
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:  # noqa: ARG002
+        if isinstance(exc, ParseException):
+            too_long = isinstance(exc, LimitRequestLine | LimitRequestHeaders)
+            status, reason = (431, "Request Header Fields Too Large") if too_long else (400, "Bad Request")
+        else:
+            status, reason = 500, "Internal Server Error"
+        _log.warning("a request could not be read", error=type(exc).__name__, status=status)
+        try:
+            write_error(client, status, reason, reason)
+        except OSError:
+            return  # the client is gone
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The arbiter and its workers."""
+
+    def __init__(self, settings: SurveySettings) -> None:
+        self._settings = settings
+        self._admin = _listen(settings.admin)
+        self._worker: Worker | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": [str(self._settings.listen)],
+            "workers": self._settings.workers,
+            "worker_class": DiscreetWorker,
+            "worker_connections": 2000,
+            "keepalive": KEEP_ALIVE_S,
+            "graceful_timeout": STOP_WITHIN_S,
+            "timeout": 60,
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "proc_name": "services.survey",
+            "worker_exit": self._exited,
+            "child_exit": _forget_metrics,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """In the worker, after fork."""
+        # in a thread of its own, so that the other requests go on while the disk writes
+        sync = gevent.get_hub().threadpool
+        self._worker = worker = Worker(self._settings, sync=lambda fd: sync.apply(os.fsync, (fd,)))
+        # every worker listens, and whichever answers adds up the metrics of all; readiness is its own
+        WSGIServer(self._admin, admin_app(worker.not_ready, metrics.registry()), log=None).start()
+        worker.start()
+        return worker.app
+
+    def _exited(self, _arbiter: object, _gunicorn_worker: object) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+
+
+def _listen(address: Address) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+def _forget_metrics(_arbiter: object, gunicorn_worker: Any) -> None:
+    multiprocess.mark_process_dead(gunicorn_worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,41 @@
+"""Form tokens: what a rendered form carries, signed, so that an answer can be tied to a form but to no person.
+
+A token says which counter's form it was, which id its answer will have, and when it was rendered. Sending a form
+twice therefore gives one answer, and a script without forms is seen. It never leaves this service.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from itsdangerous import BadData, URLSafeSerializer
+
+
+class FormToken(NamedTuple):
+    """What a valid token says."""
+
+    counter: str
+    response_id: uuid.UUID
+    rendered_at: datetime
+
+
+class FormTokens:
+    """Makes and reads tokens; every replica has the same `secret`."""
+
+    def __init__(self, secret: str) -> None:
+        self._serializer = URLSafeSerializer(secret, salt="sipas.form")
+
+    def make(self, counter: str, *, now: datetime) -> str:
+        """A token for a form that is rendered now."""
+        signed = self._serializer.dumps([counter, uuid.uuid4().hex, int(now.timestamp())])
+        return signed if isinstance(signed, str) else signed.decode()
+
+    def read(self, text: str) -> FormToken | None:
+        """What the token says; None if we did not make it."""
+        try:
+            counter, response_id, seconds = self._serializer.loads(text)
+        except BadData:
+            return None
+        return FormToken(counter, uuid.UUID(response_id), datetime.fromtimestamp(seconds, UTC))

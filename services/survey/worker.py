@@ -1,0 +1,124 @@
+"""One worker process: makes its clients, after fork, and passes them to the routes. The composition root.
+
+The worker serves from its first moment. Until the registry was read it answers 503 and is not ready: it cannot
+know a counter (a start without Kafka, from a local copy, is issue 4). What it cannot live with ends the process,
+and the arbiter starts another.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from types import MappingProxyType
+
+from services.survey import metrics
+from services.survey.app import Parts, make_app
+from services.survey.fields import Answers
+from services.survey.intake import ACK_S, Intake, Outbox
+from services.survey.pages import Pages
+from services.survey.sheets import Sheets
+from services.survey.spool import Spool
+from services.survey.tokens import FormTokens
+from sipas.broker import KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
+from sipas.follower import RegistryFollower
+from sipas.methods import load_methods
+from sipas.registry import Registry, WrongNamespace, check_namespace
+from sipas.settings import SurveySettings
+from sipas.telemetry import Reasons, logger
+
+WRONG_NAMESPACE = 3
+"""The exit code that makes gunicorn's arbiter give up instead of starting another worker."""
+LINGER_MS = 5
+RETRY_S = 1.0
+
+_log = logger(__name__)
+
+
+class Worker:
+    """Everything of one process. `sync` is fsync, or what keeps it from stopping the other requests."""
+
+    def __init__(self, settings: SurveySettings, *, sync: Callable[[int], object] = os.fsync) -> None:
+        require_fast_checksums()
+        self._settings = settings
+        self._follower: RegistryFollower | None = None
+        self._waiting_for = "the registry was not read yet"
+        self._spool = Spool(settings.spool_dir, max_bytes=settings.spool_max_mb * 1024 * 1024, sync=sync)
+        if adopted := self._spool.adopt():
+            _log.info("adopted answers of a process that died", records=adopted, cut_bytes=self._spool.cut_bytes)
+            metrics.TORN_BYTES.inc(self._spool.cut_bytes)
+        self._intake = Intake(self._spool, self._connect)
+        methods = load_methods()
+        tokens = FormTokens(settings.secret)
+        answers = MappingProxyType({method.id: Answers(method) for method in methods.values()})
+        self.app = make_app(
+            Parts(
+                registry=self._registry,
+                sheets=Sheets(answers, tokens, settings.zone),
+                intake=self._intake,
+                pages=Pages(methods, demo=settings.demo, contact=settings.contact, public_url=settings.public_url),
+                tokens=tokens,
+            )
+        )
+
+    def start(self) -> None:
+        """Begin to serve: read the registry and connect to Kafka in the background."""
+        self._intake.start()
+        threading.Thread(target=self._follow, name="registry", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let go of Kafka and of the spool; requests have ended before."""
+        self._intake.stop()
+        self._spool.close()
+
+    def not_ready(self) -> Reasons:
+        """Why this worker should get no requests."""
+        reasons = []
+        if self._follower is None:
+            reasons.append(self._waiting_for)
+        if not self._intake.has_room:
+            reasons.append("Kafka is away and the spool is full")
+        return reasons
+
+    def _registry(self) -> Registry | None:
+        return None if self._follower is None else self._follower.current
+
+    def _connect(self) -> Outbox:
+        settings = self._settings
+        publisher = Publisher(
+            settings.bootstrap, delivery_timeout_s=ACK_S, linger_ms=LINGER_MS, client_id=f"{settings.namespace}-survey"
+        )
+        return Outbox(publisher, settings.namespace)
+
+    def _follow(self) -> None:
+        follower = self._read_registry()
+        while follower.alive():
+            time.sleep(RETRY_S)
+        _log.critical("the registry is no longer followed", reason=str(follower.failure))
+        os._exit(1)
+
+    def _read_registry(self) -> RegistryFollower:
+        while True:
+            try:
+                self._follower = self._checked_follower()
+            except (KafkaAway, WrongTopics) as reason:
+                self._waiting_for = str(reason)
+                time.sleep(RETRY_S)
+            except WrongNamespace as reason:
+                _log.critical("wrong namespace", reason=str(reason))
+                os._exit(WRONG_NAMESPACE)
+            else:
+                return self._follower
+
+    def _checked_follower(self) -> RegistryFollower:
+        settings = self._settings
+        follower = RegistryFollower(settings.bootstrap, settings.namespace)
+        follower.start()
+        log = Log(settings.bootstrap)
+        try:
+            partitions = log.partition_count(Topics(settings.namespace).responses)
+        finally:
+            log.close()
+        check_namespace(follower.newest.facts, settings, partitions)
+        return follower
