@@ -2,8 +2,8 @@
 
 A ledger is what a service knows of a log partition, together with the offset up to which it knows it. All keys of
 one partition share a hash tag, so they live on one node of a Redis Cluster, and every change goes through one Lua
-script that first compares the stored position with the one the writer expects. So a lost reply (redis-py re-sends
-up to ten times), a command sent twice, an owner that slept through a rebalance, a Redis that came back older: the
+script that first compares the stored position with the one the writer expects. So a lost reply (redis-py sends the
+command again), a command sent twice, an owner that slept through a rebalance, a Redis that came back older: the
 write happens once or not at all. WATCH would not do: on a cluster redis-py re-sends MULTI without it.
 
 Percentages are never stored. Losing this Redis loses nothing: Kafka is the record.
@@ -19,9 +19,13 @@ from typing import Any, cast
 
 import msgspec
 import redis
+from redis.backoff import ExponentialWithJitterBackoff
 from redis.cluster import RedisCluster
+from redis.retry import Retry
 
 Id = bytes
+RESENDS = 10
+"""How often a command is sent again when Redis does not answer: about five seconds, then the process ends."""
 
 
 class Moved(Exception):
@@ -61,7 +65,14 @@ class Ledgers:
         if url.startswith("redis+cluster://"):
             self._client = RedisCluster.from_url(url.removeprefix("redis+cluster").join(("redis", "")), protocol=3)
         else:
-            self._client = redis.Redis.from_url(url, protocol=3, socket_timeout=30, socket_connect_timeout=5)
+            self._client = redis.Redis.from_url(
+                url,
+                protocol=3,
+                socket_timeout=30,
+                socket_connect_timeout=5,
+                # said aloud because from_url() leaves it out: a command whose reply was lost is sent again
+                retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), RESENDS),
+            )
         register = self._client.register_script
         self.commit_script = register(_script("commit"))
         self.lookup_script = register(_script("lookup"))

@@ -1,0 +1,142 @@
+"""One Kafka namespace, one Redis, and real aggregator processes that can be killed, paused and cut off."""
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from sipas.broker import Log, Publisher, Topics, WholeTopicReader
+from sipas.ledger import Ledgers
+from sipas.tally_keys import TallyKeys
+from tests.integration.answers import Answers
+from tests.integration.faulty_proxy import FaultyProxy
+from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
+
+PARTITIONS = 4
+
+
+class AggregatorStack:
+    def __init__(self, directory: Path, kafka: KafkaServer, redis: RedisServer, namespace: str) -> None:
+        self.directory = directory
+        self.kafka = kafka
+        self.redis = redis
+        self.namespace = namespace
+        self.topics = Topics(namespace)
+        self.log = Log([kafka.bootstrap])
+        self.log.create(namespace, partitions=PARTITIONS, replication=1)
+        self.publisher = Publisher([kafka.bootstrap], linger_ms=20)
+        self.ledgers = Ledgers(redis.url, namespace)
+        self._programs: list[Program] = []
+        self._proxies: list[FaultyProxy] = []
+
+    # --- processes ---------------------------------------------------------------------------------------------
+
+    def aggregator(
+        self, name: str, *, mutant: str = "", static: bool = True, proxy: FaultyProxy | None = None
+    ) -> Program:
+        """A program that is not started yet. `proxy`: reach Redis only through it."""
+        module = ["tests.integration.mutants", mutant] if mutant else ["services.aggregator"]
+        url = self.redis.url
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "SIPAS_NAMESPACE": self.namespace,
+            "SIPAS_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "SIPAS_REDIS_URL": url.replace(str(self.redis.port), str(proxy.port)) if proxy else url,
+            "SIPAS_AGGREGATOR_ADMIN": f"127.0.0.1:{free_port()}",
+        }
+        if static:
+            environment["SIPAS_INSTANCE"] = name
+        program = Program(name, [sys.executable, "-m", *module], self.directory, environment)
+        self._programs.append(program)
+        return program
+
+    def proxy(self) -> FaultyProxy:
+        made = FaultyProxy(self.redis.port, free_port())
+        self._proxies.append(made)
+        return made
+
+    def close(self) -> None:
+        for program in self._programs:
+            program.kill()
+        for proxy in self._proxies:
+            proxy.close()
+        self.publisher.close()
+        self.ledgers.close()
+        self.log.close()
+
+    # --- the log and the ledger --------------------------------------------------------------------------------
+
+    def write(self, records: list[tuple[str, bytes | None]]) -> None:
+        self.publisher.wait([self.publisher.send(self.topics.responses, value, key=key) for key, value in records])
+
+    def ends(self) -> list[int]:
+        return [end for _, end in self.log.bounds(self.topics.responses).values()]
+
+    def keys(self, partition: int) -> TallyKeys:
+        return TallyKeys.of(self.ledgers, partition)
+
+    def counted(self) -> int:
+        """Records of all partitions that the ledger has folded."""
+        positions = [self.keys(number).slot.position() for number in range(PARTITIONS)]
+        return sum(int(position["next_offset"]) for position in positions if position)
+
+    def lag(self) -> int:
+        return sum(self.ends()) - self.counted()
+
+    def wait_until_counted(self, timeout_s: float = 90) -> None:
+        wait_until(lambda: self.lag() == 0, timeout_s, "the aggregator to count the log")
+
+    # --- the verdict -------------------------------------------------------------------------------------------
+
+    def differences(self, answers: Answers) -> list[str]:
+        """Every integer in Redis against the expected ones, both ways; empty where they are equal."""
+        found: dict[tuple[str, str, str, str], Counter[str]] = {}
+        for number in range(PARTITIONS):
+            keys = self.keys(number)
+            names = [
+                (kind, scope)
+                for kind, name in (("total", keys.total), ("parts", keys.parts))
+                for scope in self._scopes(answers)
+            ]
+            hashes = self.ledgers.hashes(
+                [(keys.total if kind == "total" else keys.parts)(*scope) for kind, scope in names]
+            )
+            for (kind, scope), fields in zip(names, hashes, strict=True):
+                if fields:
+                    counts = found.setdefault((kind, *scope), Counter())
+                    counts.update({name: int(value) for name, value in fields.items()})
+        scopes = sorted(set(found) | set(answers.expected))
+        return [
+            f"{scope}: found {dict(found.get(scope, {}))}, expected {dict(answers.expected.get(scope, {}))}"
+            for scope in scopes
+            if found.get(scope, Counter()) != answers.expected.get(scope, Counter())
+        ]
+
+    def _scopes(self, answers: Answers) -> list[tuple[str, str, str]]:
+        return sorted({scope[1:] for scope in answers.expected})
+
+    def dead_letters(self) -> set[tuple[int, int]]:
+        """(partition, offset) of the records in the dead letters, copies counted once."""
+        reader = WholeTopicReader([self.kafka.bootstrap], self.topics.dlq)
+        letters = set()
+        for record in reader.to_end():
+            headers = dict(record.headers)
+            letters.add((int(headers["sipas_partition"]), int(headers["sipas_offset"])))
+        reader.close()
+        return letters
+
+    def totals_told(self) -> dict[str, tuple[tuple[int, int], dict]]:
+        """The highest version of each total on `tallies`: key -> (version, fields)."""
+        reader = WholeTopicReader([self.kafka.bootstrap], self.topics.tallies)
+        told: dict[str, tuple[tuple[int, int], dict]] = {}
+        for record in reader.to_end():
+            value = json.loads(record.value or b"{}")
+            if "fields" in value:
+                key = (record.key or b"").decode()
+                version = tuple(value["version"])
+                if key not in told or version >= told[key][0]:
+                    told[key] = (version, value["fields"])
+        reader.close()
+        return told

@@ -1,0 +1,39 @@
+"""Nothing is lost and nothing is counted twice, whatever is killed: real Kafka, real Redis, real processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.aggregator_stack import AggregatorStack
+from tests.integration.answers import make_answers
+from tests.integration.chaos import Chaos
+from tests.servers import KafkaServer, RedisServer
+
+
+@pytest.fixture
+def stack(tmp_path: Path, kafka: KafkaServer, namespace: str) -> Iterator[AggregatorStack]:
+    with RedisServer(tmp_path) as redis:
+        made = AggregatorStack(tmp_path, kafka, redis, namespace)
+        yield made
+        made.close()
+
+
+def test_every_answer_counts_once_while_processes_and_redis_are_killed(stack: AggregatorStack) -> None:
+    answers = make_answers(200_000)
+    chaos = Chaos(stack, answers)
+    chaos.run(kills=32, redis_kills=3)
+    print(dict(chaos.happened), len(answers.records), "records")
+    assert chaos.happened["killed"] + chaos.happened["request lost"] >= 20
+    assert chaos.happened["redis killed"] == 3
+    assert chaos.happened["joined"] == chaos.happened["left"] == 2
+    assert stack.differences(answers) == []
+    assert len(stack.dead_letters()) == answers.malformed
+
+
+@pytest.mark.parametrize("mutant", ["no-dedupe", "position-outside-the-script", "no-position-guard"])
+def test_the_same_test_notices_a_broken_aggregator(stack: AggregatorStack, mutant: str) -> None:
+    """The kill test must be able to fail: each mutant lacks one part of the argument, and the counts show it."""
+    answers = make_answers(24_000)
+    Chaos(stack, answers, mutant=mutant).run(kills=9, redis_kills=1)
+    assert stack.differences(answers) != []
