@@ -3,20 +3,21 @@
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Fault, ServerProxy
+from xmlrpc.client import ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
 from deploy.local.programs import ROOT
 from deploy.local.stack import Program
 
-SETTINGS_WRONG = 2
+TRIES = 3
 STOP_TIMEOUT_S = 15
 
 HEAD = """\
@@ -48,7 +49,7 @@ PROGRAM = """
 command = {command}
 autostart = false
 autorestart = true
-startsecs = 1
+startsecs = 3
 startretries = 1000000
 stopsignal = TERM
 stopwaitsecs = 10
@@ -86,6 +87,7 @@ class Supervisor:
         self._command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self._quick_ends: set[tuple[str, int]] = set()
         self._socket = folder / "socket"
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         self._rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
@@ -102,7 +104,8 @@ class Supervisor:
 
     @property
     def answers(self) -> bool:
-        return self._socket.exists()
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     @property
     def alive(self) -> bool:
@@ -112,13 +115,15 @@ class Supervisor:
         for program in programs:
             self._rpc.startProcess(f"{self._group_of[program.name]}:{program.name}", False)
 
-    def has_wrong_settings(self, program: Program) -> bool:
-        """Whether it ended because it was told to do something impossible; trying again will not help."""
-        try:
-            info = self._rpc.getProcessInfo(f"{self._group_of[program.name]}:{program.name}")
-        except Fault:
-            return False
-        return bool(info["exitstatus"] == SETTINGS_WRONG)
+    def keeps_ending(self, program: Program) -> bool:
+        """Whether it ended soon after its start, again and again: wrong settings, or a fault of its own.
+
+        To be asked often: each answer looks at the latest start only.
+        """
+        info = self._rpc.getProcessInfo(f"{self._group_of[program.name]}:{program.name}")
+        if info["statename"] == "BACKOFF":
+            self._quick_ends.add((program.name, info["start"]))
+        return sum(name == program.name for name, _start in self._quick_ends) >= TRIES
 
     def stop(self) -> None:
         """Returns when supervisord and what it started have ended."""

@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -152,13 +153,18 @@ def wait(condition: Callable[[], bool]) -> bool:
     return True
 
 
+def has_settled(program: Program, supervisor: Supervisor) -> bool:
+    """It serves, or waiting longer is of no use."""
+    return not supervisor.alive or program.ready() or supervisor.keeps_ending(program)
+
+
 def start(supervisor: Supervisor, group: list[Program], stack: Stack) -> None:
     """Returns when all of the group serve; raises CannotStartError with the log of the one that does not."""
     began = time.monotonic()
     supervisor.start(group)
     for program in group:
-        served = wait(lambda p=program: p.ready() or supervisor.has_wrong_settings(p))  # type: ignore[misc]
-        if not served or not program.ready():
+        served = wait(partial(has_settled, program, supervisor))
+        if not (served and supervisor.alive and program.ready()):
             file = stack.log / f"{program.name}.log"
             tail = "\n".join(file.read_text(errors="replace").splitlines()[-20:]) if file.exists() else ""
             raise CannotStartError(f"{program.name} does not get ready. The end of {file}:\n{tail}")

@@ -187,6 +187,19 @@ def test_what_a_killed_runner_left_behind_is_named(tmp_path: Path) -> None:
         left.discard()
 
 
+def test_a_wrong_setting_ends_the_start_with_its_name_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIPAS_NAMESPACE", "Not A Name")
+    wrong = RunningStack(tmp_path / "home", free_ports())
+    try:
+        assert wrong.process.wait(60) == 1
+        assert "SIPAS_NAMESPACE" in wrong.output
+        assert wrong.processes() == []
+    finally:
+        wrong.discard()
+
+
 @pytest.mark.xfail(strict=True, reason="the commands and services it starts are not all there yet")
 def test_the_whole_stack_gets_ready_and_starts_again_in_seconds_with_its_data(tmp_path: Path) -> None:
     """Everything serves, the keys are there; Ctrl-C leaves nothing; the second start is short and keeps the keys."""
