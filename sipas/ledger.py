@@ -168,10 +168,18 @@ class Slot:
         position, *found = pipeline.execute()
         return _text(position) or None, [_text(one) for one in found]
 
+    def members(self, key: str) -> set[str]:
+        """The members of a set of names."""
+        return {member.decode() for member in cast("set[bytes]", self._client.smembers(key))}
+
     def settle(self, key: str, marks: Mapping[str, str]) -> int:
         """Remove those marks of the hash `key` that still have the value they were read with."""
         flat = [part for mark in marks.items() for part in mark]
         return cast("int", self._ledgers.settle_script(keys=[key], args=flat)) if flat else 0
+
+    def forget(self, *fields: str) -> None:
+        """Remove fields of the position that are not `next_offset`, without guard."""
+        self._client.hdel(self._position, *fields)
 
     def note(self, fields: Mapping[str, str | int]) -> None:
         """Set fields of the position that are not `next_offset`, without guard."""

@@ -170,8 +170,10 @@ class Aggregator:
             as_of=self._ledgers.hashes([keys.as_of])[0],
             topic_id=topic_id,
             unchecked_hash=position["hash"] if offset >= 0 else None,
+            fused="fused_at" in position,
         )
-        self._reader.start(partition, offset if offset >= 0 else next_offset)
+        if "fused_at" not in position:
+            self._reader.start(partition, offset if offset >= 0 else next_offset)
         log.info("partition opened", partition=partition.number, next_offset=next_offset, end=end)
 
     def _check_positions(self) -> None:
@@ -184,9 +186,8 @@ class Aggregator:
                 self._open(owned.partition)
                 continue
             if owned.fused and "fused_at" not in position:
-                owned.fused = False
-                owned.position = position
-                self._reader.start(owned.partition, owned.next_offset)
+                self._open(owned.partition)
+                continue
             lag += max(0, self._reader.end(owned.partition) - owned.next_offset)
             rebuilding += is_rebuilding(position)
             fused += owned.fused

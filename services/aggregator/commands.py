@@ -1,0 +1,149 @@
+"""`sipas verify` and `sipas dlq`: is the ledger what the log says, and what could not be counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import click
+import msgspec
+from rich.progress import Progress
+
+from services.aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME
+from services.aggregator.verify import verify as verify_all
+from sipas.broker import Log, Publisher, Topics, WholeTopicReader
+from sipas.events import Response, decode_response, encode, headers
+from sipas.ledger import Ledgers
+from sipas.methods import load_methods
+from sipas.settings import LedgerCommandSettings, load_or_exit
+from sipas.tally_keys import TallyKeys
+
+MOST_LINES = 40
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="print the verdict as JSON")
+def verify(as_json: bool) -> None:
+    """Recompute all tallies from the log and compare them with the ledger, integer by integer.
+
+    Exit code 0: all agree. 1: they do not, and the differences are printed.
+    """
+    settings = load_or_exit(LedgerCommandSettings)
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    criteria = {id_: frozenset(method.codes) for id_, method in load_methods().items()}
+    with Progress(disable=as_json, transient=True) as bar:
+        task = bar.add_task("reading the log", total=None)
+        verdict = verify_all(
+            settings.bootstrap,
+            settings.namespace,
+            ledgers,
+            criteria,
+            lambda done, whole: bar.update(task, completed=done, total=whole),
+        )
+    if as_json:
+        click.echo(json.dumps(asdict(verdict), ensure_ascii=False))
+    elif verdict.differences:
+        for line in verdict.differences[:MOST_LINES]:
+            click.echo(line, err=True)
+        if len(verdict.differences) > MOST_LINES:
+            click.echo(f"… and {len(verdict.differences) - MOST_LINES} more (all of them: --json)", err=True)
+        click.echo(f"{len(verdict.differences)} differences between ledger and log", err=True)
+    else:
+        click.echo(
+            f"the ledger agrees with the log: {verdict.records} records, {verdict.sheets} sheets,"
+            f" {verdict.agencies} agencies"
+        )
+    raise SystemExit(1 if verdict.differences else 0)
+
+
+@click.group()
+def dlq() -> None:
+    """Records that could not be counted (dead letters)."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter; `offset` and `partition` are those of the record in `responses`."""
+
+    partition: int
+    offset: int
+    reason: str
+    detail: str
+    time: str
+    key: bytes
+    value: bytes | None
+
+
+def letters(settings: LedgerCommandSettings) -> Iterator[Letter]:
+    """Every dead letter once, in the order they were written."""
+    reader = WholeTopicReader(settings.bootstrap, str(Topics(settings.namespace).dlq))
+    seen: set[tuple[int, int]] = set()
+    for record in reader.to_end():
+        said = {name: value.decode() for name, value in record.headers}
+        place = int(said[PARTITION]), int(said[OFFSET])
+        if place not in seen:
+            seen.add(place)
+            yield Letter(*place, said[REASON], said.get(DETAIL, ""), said[TIME], record.key or b"", record.value)
+    reader.close()
+
+
+@dlq.command("list")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+def list_letters(as_json: bool) -> None:
+    """List the dead letters: where they stood, when, why. Answers are not shown."""
+    found = 0
+    for letter in letters(load_or_exit(LedgerCommandSettings)):
+        found += 1
+        row = {name: getattr(letter, name) for name in ("partition", "offset", "time", "reason", "detail")}
+        click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(str(value) for value in row.values()))
+    if not as_json:
+        click.echo(f"{found} dead letters")
+
+
+@dlq.command()
+@click.option("--reason", help="only letters of this reason, for example too-old")
+def retry(reason: str | None) -> None:
+    """Send dead letters again: to be counted now that the software knows them, a sheet `too-old` as an import.
+
+    A letter that is sent twice is counted once.
+    """
+    settings = load_or_exit(LedgerCommandSettings)
+    publisher = Publisher(settings.bootstrap)
+    sent = 0
+    for letter in letters(settings):
+        if reason is not None and letter.reason != reason:
+            continue
+        value, made = letter.value, None
+        if letter.reason == "too-old":
+            sheet: Response = msgspec.structs.replace(decode_response(letter.value), via="import")
+            value = encode(sheet)
+            made = headers(
+                sheet,
+                event_id=str(sheet.response_id),
+                source=f"/{settings.namespace}/dlq-retry",
+                at=datetime.now(UTC),
+                trace=True,
+            )
+        publisher.publish(str(Topics(settings.namespace).responses), value, key=letter.key, headers=made)
+        sent += 1
+    publisher.close()
+    click.echo(f"{sent} dead letters sent again")
+
+
+@dlq.command()
+@click.argument("partition", type=int)
+def accept(partition: int) -> None:
+    """Let PARTITION go on after its fuse has blown: what is bad in the log until now goes to the dead letters."""
+    settings = load_or_exit(LedgerCommandSettings)
+    slot = TallyKeys.of(Ledgers(settings.redis_url, settings.namespace), partition).slot
+    position = slot.position()
+    if position is None or "fused_at" not in position:
+        raise click.ClickException(f"partition {partition} is not paused")
+    log = Log(settings.bootstrap)
+    [(_, end)] = log.bounds(str(Topics(settings.namespace).responses), [partition]).values()
+    log.close()
+    slot.note({"accepted_until": end, "window": ""})
+    slot.forget("fused_at")
+    click.echo(f"partition {partition} goes on; bad records below offset {end} become dead letters")
