@@ -211,6 +211,8 @@ def _contradictions(one: Wanted, file: str) -> list[Fault]:
     if one.kind == "counter":
         if "replaced_by" in fields and fields.get("status") != "revoked":
             found.append(("replaced_by", "goes together with status: revoked"))
+        if fields.get("replaced_by") == one.id:
+            found.append(("replaced_by", "is the counter itself"))
         agencies = fields["agencies"]
         found += [(f"agencies[{at}]", "stands twice") for at, a in enumerate(agencies) if a in agencies[:at]]
         ids = [sector["id"] for sector in fields["sectors"]]
