@@ -155,6 +155,14 @@ class Log:
             self._admin.wait_for_topics(missing)
         return missing
 
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics and all they hold."""
+        self._admin.delete_topics(list(topics))
+
+    def cut(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete the records of each partition below the given offset."""
+        self._admin.delete_records({TopicPartition(topic, number): offset for number, offset in before.items()})
+
     def _describe(self, topic: str) -> dict[str, Any]:
         described = self._admin.describe_topics([topic])
         if not described or described[0]["error_code"]:

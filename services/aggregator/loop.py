@@ -214,6 +214,11 @@ class Aggregator:
         records = [record for record in records if record.offset >= owned.next_offset]
         if not records or owned.fused:
             return
+        if records[0].offset != owned.next_offset:
+            raise WrongLog(
+                f"{owned.partition} has no record at offset {owned.next_offset}, the next is {records[0].offset}:"
+                " records are missing from the log. Restore it, or build the ledger again: sipas replay"
+            )
         try:
             self._count(owned, records)
         except Moved:

@@ -17,7 +17,10 @@ PARTITIONS = 4
 
 
 class AggregatorStack:
-    def __init__(self, directory: Path, kafka: KafkaServer, redis: RedisServer, namespace: str) -> None:
+    def __init__(
+        self, directory: Path, kafka: KafkaServer, redis: RedisServer, namespace: str, *, proxy_port: int | None = None
+    ) -> None:
+        """`proxy_port`: the port that a Redis Cluster sends its clients to."""
         self.directory = directory
         self.kafka = kafka
         self.redis = redis
@@ -26,9 +29,10 @@ class AggregatorStack:
         self.log = Log([kafka.bootstrap])
         self.log.create(namespace, partitions=PARTITIONS, replication=1)
         self.publisher = Publisher([kafka.bootstrap], linger_ms=20)
-        self.ledgers = Ledgers(redis.url, namespace)
         self._programs: list[Program] = []
         self._proxies: list[FaultyProxy] = []
+        self.cluster_proxy = self.proxy(proxy_port) if proxy_port else None
+        self.ledgers = Ledgers(redis.url, namespace)
 
     # --- processes ---------------------------------------------------------------------------------------------
 
@@ -52,8 +56,8 @@ class AggregatorStack:
         self._programs.append(program)
         return program
 
-    def proxy(self) -> FaultyProxy:
-        made = FaultyProxy(self.redis.port, free_port())
+    def proxy(self, port: int | None = None) -> FaultyProxy:
+        made = FaultyProxy(self.redis.port, port or free_port())
         self._proxies.append(made)
         return made
 

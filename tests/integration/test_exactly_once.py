@@ -1,22 +1,10 @@
 """Nothing is lost and nothing is counted twice, whatever is killed: real Kafka, real Redis, real processes."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.integration.aggregator_stack import AggregatorStack
 from tests.integration.answers import make_answers
 from tests.integration.chaos import Chaos
-from tests.servers import KafkaServer, RedisServer
-
-
-@pytest.fixture
-def stack(tmp_path: Path, kafka: KafkaServer, namespace: str) -> Iterator[AggregatorStack]:
-    with RedisServer(tmp_path) as redis:
-        made = AggregatorStack(tmp_path, kafka, redis, namespace)
-        yield made
-        made.close()
 
 
 def test_every_answer_counts_once_while_processes_and_redis_are_killed(stack: AggregatorStack) -> None:
