@@ -1,0 +1,153 @@
+"""Composition root of the notifier: `python -m services.notifier`.
+
+Judge and courier each have a thread and consumers of their own, so that a mail server that does not answer holds up no
+judgement. An error in either ends the process; the supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, Protocol
+
+from services.notifier.courier import Courier
+from services.notifier.judge_loop import Judge
+from services.notifier.mailer import TIMEOUT_S, Mailer
+from services.notifier.message import load_words
+from services.notifier.record import AlertLog
+from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
+from sipas.follower import Follower, PeopleFollower, RegistryFollower
+from sipas.ledger import LedgerAway, Ledgers
+from sipas.methods import load_methods
+from sipas.registry import WrongNamespace, check_namespace
+from sipas.settings import NotifierSettings, load_or_exit
+from sipas.telemetry import configure_logging, logger, serve_admin
+
+MAX_RECORDS = 500
+REDIS_PATIENCE_S = 60.0
+
+
+class Loop(Protocol):
+    """Judge or courier."""
+
+    def step(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follower[Any]]]:
+    """Make every client and hand it to who needs it. Raises what says why the process cannot start."""
+    topics = Topics(settings.namespace)
+    kafka = Log(settings.bootstrap)
+    registry = RegistryFollower(settings.bootstrap, settings.namespace)
+    people = PeopleFollower(settings.bootstrap, settings.namespace)
+    registry.start()
+    people.start()
+    check_namespace(registry.newest.facts, settings, kafka.partition_count(topics.tallies))
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    publisher = Publisher(settings.bootstrap, client_id="sipas-notifier")
+    judge = Judge(
+        namespace=settings.namespace,
+        reader=GroupReader(
+            settings.bootstrap,
+            group=f"{settings.namespace}.judge",
+            topics=[topics.tallies],
+            max_records=MAX_RECORDS,
+            instance=settings.instance,
+        ),
+        kafka=kafka,
+        publisher=publisher,
+        ledgers=ledgers,
+        record=AlertLog(settings.bootstrap, settings.namespace),
+        registry=lambda: registry.newest,
+        demo=settings.demo,
+        zone=settings.zone,
+        now=now,
+    )
+    courier = Courier(
+        namespace=settings.namespace,
+        reader=GroupReader(
+            settings.bootstrap,
+            group=f"{settings.namespace}.courier",
+            topics=[topics.alerts, topics.decisions],
+            max_records=MAX_RECORDS,
+            together=True,
+            instance=settings.instance,
+        ),
+        # a client of its own: the admin client is not made to be shared between threads
+        kafka=Log(settings.bootstrap),
+        publisher=publisher,
+        ledgers=ledgers,
+        record=AlertLog(settings.bootstrap, settings.namespace),
+        registry=lambda: registry.current,
+        people=lambda: people.newest,
+        methods=load_methods(),
+        words=load_words(),
+        mailer=Mailer(settings.smtp_url, settings.mail_from),
+        board_url=settings.board_url,
+        demo=settings.demo,
+        now=now,
+    )
+    return judge, courier, (registry, people)
+
+
+def main() -> int:
+    settings = load_or_exit(NotifierSettings)
+    configure_logging(settings.log_format)
+    require_fast_checksums()
+    try:
+        judge, courier, followers = compose(settings)
+    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:
+        logger("notifier").error("cannot start", why=str(reason))
+        return 1
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    serve_admin(settings.admin, judge.not_ready)
+    return run({"judge": judge, "courier": courier}, followers, stopping)
+
+
+def run(loops: Mapping[str, Loop], followers: Sequence[Follower[Any]], stopping: threading.Event) -> int:
+    """Turn every loop until `stopping`; 1 as soon as one of them, or a follower, fails."""
+    failed = threading.Event()
+    log = logger("notifier")
+
+    def turn(name: str, loop: Loop) -> None:
+        try:
+            while not stopping.is_set():
+                loop.step()
+            loop.close()
+        except Exception:
+            log.exception("a loop failed, the process ends", loop=name)
+            failed.set()
+            stopping.set()
+
+    threads = [threading.Thread(target=turn, args=(name, loop), name=name, daemon=True) for name, loop in loops.items()]
+    for thread in threads:
+        thread.start()
+    while not stopping.wait(1.0):
+        if not all(follower.alive() for follower in followers):
+            log.error("the registry or the people are no longer followed, the process ends")
+            failed.set()
+            stopping.set()
+    if failed.is_set():
+        return 1
+    for thread in threads:
+        thread.join(2 * TIMEOUT_S)
+    return int(failed.is_set())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

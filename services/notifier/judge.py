@@ -1,0 +1,270 @@
+"""What one agency's day totals say of one method, by the drop rule. Pure: no clock, no I/O.
+
+A series is the totals of its last 400 days, the newest version of each, and for each rule a detector that has closed
+the days which are over. It is a fold:
+- Totals may come in any order, twice, or older than what is held: the highest version of a day stands.
+- A day is over `GRACE_DAYS` after the series' newest day. A total that still changes it folds the kept days again,
+  silently: what was told stands, and nothing is told of a day that was over before.
+- Days that leave the window are folded into a base state, from which folding again begins. A total for one of them
+  comes too late and is ignored.
+- The data's own time closes days, not the clock: a judge that was away for a week judges as if it had been there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Self
+
+from services.notifier.drop_rule import Day, Detector, Fact, RuleOn, Transition, refold, settle, watch
+from sipas.tally import SATISFIED_FROM, Tally
+
+GRACE_DAYS = 3
+WINDOW_DAYS = 400
+HISTORICAL_DAYS = 7
+
+RuleName = Literal["drop", "target"]
+RULES: tuple[RuleName, ...] = ("drop", "target")
+Version = tuple[int, int]
+Rules = Mapping[RuleName, RuleOn]
+"""The settings of each rule on a day; "target" gives a rule without a target on days that have none."""
+
+
+class Scope(NamedTuple):
+    """Whose days are judged together."""
+
+    agency: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.agency}/{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers)."""
+
+    version: Version
+    responses: int
+    satisfied: float
+    criteria: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def from_fields(cls, version: Version, fields: Mapping[str, int]) -> Self:
+        """From the integers of `sipas.tally`. Raises ValueError where they cannot come from sheets."""
+        tally = Tally.from_fields(fields)
+        criteria = {
+            code: (sum(counts[SATISFIED_FROM:]), sum(counts[1:])) for code, counts in sorted(tally.counts.items())
+        }
+        if not tally.cells:
+            return cls(version, 0, 0.0, criteria)
+        day = Day.from_cells(0, tally.cells)
+        return cls(version, int(day.responses), day.satisfied, criteria)
+
+    def to_state(self) -> list[Any]:
+        """Plain JSON values."""
+        return [list(self.version), self.responses, self.satisfied, {c: list(n) for c, n in self.criteria.items()}]
+
+    @classmethod
+    def from_state(cls, state: Sequence[Any]) -> Self:
+        """The inverse of `to_state`."""
+        version, responses, satisfied, criteria = state
+        return cls((version[0], version[1]), responses, satisfied, {c: (k, n) for c, (k, n) in criteria.items()})
+
+    def says_the_same(self, other: Total | None) -> bool:
+        """Whether judging one is judging the other: they may differ in version."""
+        return other is not None and replace(self, version=other.version) == other
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """One rule over a series: `base` has the days that left the window, `state` every day that is over."""
+
+    base: Detector = field(default_factory=Detector)
+    state: Detector = field(default_factory=Detector)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged."""
+
+    days: Mapping[int, Total] = field(default_factory=dict)
+    watchers: Mapping[RuleName, Watcher] = field(default_factory=lambda: dict.fromkeys(RULES, Watcher()))
+    kept_from: int = 0
+    changed_from: int | None = None
+
+    @property
+    def newest(self) -> int | None:
+        """The newest day that has sheets."""
+        return max((day for day, total in self.days.items() if total.responses), default=None)
+
+    def with_total(self, day: int, total: Total) -> Series:
+        """The series after a total was read; itself where that tells nothing new."""
+        held = self.days.get(day)
+        if day < self.kept_from or (held is not None and held.version >= total.version):
+            return self
+        changed = self.changed_from
+        if not total.says_the_same(held):
+            changed = day if changed is None else min(changed, day)
+        return replace(self, days=MappingProxyType({**self.days, day: total}), changed_from=changed)
+
+    def watchers_state(self) -> dict[str, Any]:
+        """Everything but the days, as plain JSON values."""
+        return {
+            "kept_from": self.kept_from,
+            "rules": {name: [one.base.to_state(), one.state.to_state()] for name, one in self.watchers.items()},
+        }
+
+    @classmethod
+    def from_state(cls, days: Mapping[int, Total], state: Mapping[str, Any] | None) -> Series:
+        """From its days and what `watchers_state` gave, None for a series without."""
+        if state is None:
+            return cls(days)
+        kept = {
+            name: Watcher(*(Detector.from_state(detector) for detector in state["rules"][name]))
+            for name in RULES
+            if name in state["rules"]
+        }
+        return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"])
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A change of state that leaders may be told of.
+
+    `historical`: too long ago to be news. `told_with`: id of the change whose message says this one too.
+    """
+
+    scope: Scope
+    rule: RuleName
+    fact: Fact
+    historical: bool
+    told_with: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The same whoever decides it, however often. The last part counts reminders of one kind, later."""
+        return alert_id(self.scope, self.rule, self.fact.opened, self.fact.kind)
+
+
+def alert_id(scope: Scope, rule: str, opened: int, kind: str, number: int = 1) -> str:
+    """(agency, method, rule, opened day, kind, number)."""
+    return f"{scope}/{rule}/{date.fromordinal(opened).isoformat()}/{kind}/{number}"
+
+
+def advance(
+    series: Series, rules: Rules, known: Iterable[Raised], *, silently: bool = False
+) -> tuple[Series, list[tuple[RuleName, Transition]]]:
+    """Close what is over and judge what is open; `known` is what was decided before and stands.
+
+    `silently` folds every kept day again and decides nothing of those that are over: for the end of a time in which
+    the totals were partial.
+    """
+    newest = series.newest
+    if newest is None:
+        return replace(series, changed_from=None), []
+    kept_from = max(series.kept_from, newest - WINDOW_DAYS)
+    facts = list(known)
+    watchers: dict[RuleName, Watcher] = {}
+    found: list[tuple[RuleName, Transition]] = []
+    for name in RULES:
+        recorded = [one.fact for one in facts if one.rule == name]
+        watcher, raised = _watched(series, name, rules[name], recorded, newest, silently=silently)
+        if kept_from > series.kept_from:
+            leaving = _reporting(series, name, rules[name], watcher.base.last_closed, kept_from - 1)
+            watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised), watcher.base))
+        watchers[name] = watcher
+        found += [(name, transition) for transition in raised]
+    days = series.days
+    if kept_from > series.kept_from:
+        days = MappingProxyType({day: total for day, total in days.items() if day >= kept_from})
+    return Series(days, MappingProxyType(watchers), kept_from), found
+
+
+def _watched(
+    series: Series, name: RuleName, rule_on: RuleOn, facts: Sequence[Fact], newest: int, *, silently: bool
+) -> tuple[Watcher, Sequence[Transition]]:
+    base, state = series.watchers[name].base, series.watchers[name].state
+    last_over = newest - GRACE_DAYS - 1
+    if silently:
+        state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, last_over), facts, base)
+    elif _changed_since(series, state):
+        state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, state.last_closed), facts, base)
+    state, closing = settle(rule_on, _reporting(series, name, rule_on, state.last_closed, last_over), facts, state)
+    still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
+    _, opening = watch(rule_on, still_open, (*facts, *closing), state)
+    return Watcher(base, state), (*closing, *opening)
+
+
+def _changed_since(series: Series, state: Detector) -> bool:
+    """Whether a day that is over has changed."""
+    return (
+        series.changed_from is not None and state.last_closed is not None and series.changed_from <= state.last_closed
+    )
+
+
+def _reporting(series: Series, name: RuleName, rule_on: RuleOn, after: int | None, until: int | None) -> list[Day]:
+    """Days with sheets after a day and until another, in order; for the companion only those that have a target."""
+    first = min(series.days, default=0) if after is None else after + 1
+    last = first - 1 if until is None else until
+    return [
+        Day(day, series.days[day].responses, series.days[day].satisfied)
+        for day in sorted(day for day in series.days if first <= day <= last)
+        if series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
+    ]
+
+
+def raise_all(
+    scope: Scope,
+    found: Sequence[tuple[RuleName, Transition]],
+    known: Sequence[Raised],
+    *,
+    today: int,
+    target_holds: bool,
+) -> list[tuple[Raised, Transition]]:
+    """Number what was found, mark what is no news, and see to it that one fall is one message."""
+    fresh = [
+        Raised(scope, rule, transition, historical=transition.day < today - HISTORICAL_DAYS)
+        for rule, transition in found
+    ]
+    return [
+        (replace(one, told_with=_told_with(one, known, fresh, target_holds=target_holds)), transition)
+        for one, (_, transition) in zip(fresh, found, strict=True)
+    ]
+
+
+def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *, target_holds: bool) -> str | None:
+    """The message that says it too: a breach of the target, which leads, or a confirmation in the same pass."""
+    if new.historical:
+        return None
+    mailed = [one for one in fresh if not one.historical]
+    if new.rule == "drop":
+        if new.fact.kind == "recovered" and (quiet := _was_quiet(new, known)):
+            return quiet
+        if target_holds and (breach := _leading([*known, *mailed], mailed, new.fact.kind)):
+            return breach.id
+    if new.fact.kind == "possible":
+        for one in mailed:
+            if (one.rule, one.fact.kind, one.fact.opened) == (new.rule, "confirmed", new.fact.opened):
+                return one.id
+    return None
+
+
+def _was_quiet(recovered: Raised, known: Sequence[Raised]) -> str | None:
+    """The end of an alert that nobody was told of on its own is not told on its own either."""
+    told = [one for one in known if one.rule == "drop" and one.fact.opened == recovered.fact.opened]
+    by_target = [one.told_with for one in told if one.told_with is not None and one.told_with.split("/")[2] == "target"]
+    return by_target[-1] if told and len(by_target) == len(told) else None
+
+
+def _leading(raised: Iterable[Raised], fresh: Iterable[Raised], kind: str) -> Raised | None:
+    """The alert against the target that leaders know of: open, or recovered in the same pass."""
+    breach: Raised | None = None
+    for one in sorted((one for one in raised if one.rule == "target"), key=lambda one: one.fact.day):
+        if one.fact.kind != "recovered":
+            breach = breach if one.historical else one
+        else:
+            breach = one if kind == "recovered" and one in fresh else None
+    return breach

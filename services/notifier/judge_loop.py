@@ -1,0 +1,341 @@
+"""Judge the totals as they come, and record each change of state once.
+
+The argument, for one partition of `tallies`:
+
+1. The position, the days, the detectors and an outbox lie in the judge's ledger and are written by one script that
+   first compares the position. A batch is in, with everything that it raised, or it is not.
+2. What was raised goes to `alerts` from the outbox, is acknowledged, and only then leaves the outbox. A crash in
+   between sends it twice, with the same id, and for every reader the first wins.
+3. `alerts` wins over the ledger. When a partition is taken over, and after a refused commit, the outbox is sent and
+   `alerts` is read to its end: what it holds stands and is not decided again. So a Redis that comes back older, or
+   empty, tells no leader twice.
+4. An empty ledger only gathers until the log's end of that moment (`passage`). So it does when it begins again: the
+   topic was made anew, or keeps 400 days and the position has fallen out of it.
+
+Each agency-day is a field of one hash: a new total rewrites 150 bytes of its agency, where one value per agency would
+rewrite 400 days for every answer. Every error that is not named here ends the process; the supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.notifier import metrics
+from services.notifier.evidence import alert_changed
+from services.notifier.judge import Scope, Series, Total
+from services.notifier.passage import Arrived, Course, Marker, Taken, Told, take
+from services.notifier.record import AlertLog
+from services.notifier.rules import rules_of
+from sipas.broker import GroupReader, Log, Partition, Publisher, Record, Topics
+from sipas.events import (
+    TYPES,
+    AgencyDay,
+    AlertChanged,
+    MalformedEvent,
+    Rebuilt,
+    decode_agency_day,
+    decode_alert,
+    decode_rebuilt,
+    encode,
+    headers,
+    type_of,
+)
+from sipas.ledger import Ledgers, Moved, Slot, Writes
+from sipas.registry import Registry
+from sipas.telemetry import logger
+
+LEDGER = "judge"
+CHECK_EVERY = timedelta(seconds=1)
+
+log = logger("judge")
+
+
+@dataclass
+class Owned:
+    """What this process knows of a partition that it judges."""
+
+    partition: Partition
+    slot: Slot
+    topic_id: str
+    course: Course
+    series: dict[Scope, Series]
+
+    @property
+    def days_key(self) -> str:
+        """Hash `agency/method/day` -> the day's total."""
+        return self.slot.key("days")
+
+    @property
+    def watchers_key(self) -> str:
+        """Hash `agency/method` -> the detectors."""
+        return self.slot.key("watchers")
+
+    @property
+    def outbox_key(self) -> str:
+        """Hash alert id -> the event that `alerts` has not acknowledged yet."""
+        return self.slot.key("outbox")
+
+
+class Judge:
+    """One member of the group; `step` is one turn of the loop."""
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        reader: GroupReader,
+        kafka: Log,
+        publisher: Publisher,
+        ledgers: Ledgers,
+        record: AlertLog,
+        registry: Callable[[], Registry],
+        demo: bool,
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._namespace = namespace
+        self._reader = reader
+        self._kafka = kafka
+        self._publisher = publisher
+        self._ledgers = ledgers
+        self._record = record
+        self._registry = registry
+        self._demo = demo
+        self._zone = zone
+        self._now = now
+        self._owned: dict[Partition, Owned] = {}
+        self._check_at = now()
+        self._joined = False
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Poll, take over new partitions, judge what came."""
+        polled = self._reader.poll(0.2)
+        for partition in self._reader.take_revoked():
+            self._owned.pop(partition, None)
+        for partition in self._reader.take_assigned():
+            self._open(partition)
+        for partition, records in polled.items():
+            if partition in self._owned:
+                self._take(self._owned[partition], records)
+        if self._now() >= self._check_at:
+            self._check_positions()
+            self._check_at = self._now() + CHECK_EVERY
+
+    def not_ready(self) -> list[str]:
+        """Reasons against readiness."""
+        return [] if self._joined else ["no partition of tallies has been assigned yet"]
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._reader.close()
+
+    # --- taking over a partition ------------------------------------------------------------------------------
+
+    def _open(self, partition: Partition) -> None:
+        """Read the ledger, send what it still has to say, adopt what `alerts` says, go on where it stands."""
+        slot = self._ledgers.slot(LEDGER, partition.number)
+        topic_id = self._kafka.topic_id(partition.topic)
+        [(first, end)] = self._kafka.bounds(partition.topic, [partition.number]).values()
+        fresh = _beginning(topic_id, first, end)
+        position = slot.position() or slot.create(first, fresh)
+        next_offset = int(position["next_offset"])
+        owned = Owned(partition, slot, topic_id, _course(position), {})
+        if position["topic_id"] != topic_id or not first <= next_offset <= end:
+            log.warning(
+                "the tallies are not those that the ledger knows, starting over without raising anything",
+                partition=partition.number,
+                next_offset=next_offset,
+                first=first,
+                end=end,
+                topic_made_anew=position["topic_id"] != topic_id,
+            )
+            metrics.STARTED_OVER.inc()
+            # whoever came first has started over already
+            self._begin_again(owned, next_offset, {"next_offset": first, **fresh})
+        kept, [days, watchers, outbox] = slot.snapshot([owned.days_key, owned.watchers_key, owned.outbox_key])
+        if kept is None:
+            self._open(partition)  # flushed between two commands
+            return
+        self._send(owned, outbox)
+        self._record.catch_up()
+        owned.course = _course(kept)
+        owned.series = _series(days, watchers)
+        self._owned[partition] = owned
+        self._joined = True
+        self._reader.start(partition, owned.course.next_offset)
+        log.info(
+            "judging a partition",
+            partition=partition.number,
+            next_offset=owned.course.next_offset,
+            folding=owned.course.folding,
+            series=len(owned.series),
+        )
+
+    def _begin_again(self, owned: Owned, next_offset: int, position: Mapping[str, str | int]) -> None:
+        try:
+            owned.slot.commit(next_offset, position, Writes(unlinked=[owned.days_key, owned.watchers_key]))
+        except Moved:
+            metrics.REFUSED_COMMITS.labels(LEDGER).inc()
+
+    def _check_positions(self) -> None:
+        """Notice a Redis that was emptied or set back while nothing came in."""
+        lag = folding = 0
+        for owned in list(self._owned.values()):
+            position = owned.slot.position()
+            if position is None or int(position["next_offset"]) != owned.course.next_offset:
+                log.warning("the ledger moved without us", partition=owned.partition.number)
+                self._open(owned.partition)
+                continue
+            lag += max(0, self._reader.end(owned.partition) - owned.course.next_offset)
+            folding += owned.course.folding
+        metrics.PARTITIONS.set(len(self._owned))
+        metrics.FOLDING.set(folding)
+        metrics.LAG.set(lag)
+        self._reader.note_progress({owned.partition: owned.course.next_offset for owned in self._owned.values()})
+
+    # --- judging ----------------------------------------------------------------------------------------------
+
+    def _take(self, owned: Owned, records: list[Record]) -> None:
+        if self._reader.topic_id(owned.partition.topic) != owned.topic_id:
+            self._open(owned.partition)
+            return
+        arrived = [_arrived(record) for record in records if record.offset >= owned.course.next_offset]
+        if not arrived:
+            return
+        registry = self._registry()
+        taken = take(
+            owned.course,
+            owned.series,
+            arrived,
+            known=self._record.known,
+            rules=lambda scope: rules_of(registry, scope),
+            today=None if self._demo else self._now().astimezone(self._zone).date().toordinal(),
+        )
+        outbox = {event.id: encode(event).decode() for event in _events(taken, owned.series)}
+        try:
+            owned.slot.commit(owned.course.next_offset, _position(taken.course), _writes(owned, taken.series, outbox))
+        except Moved:
+            metrics.REFUSED_COMMITS.labels(LEDGER).inc()
+            log.warning("another position than expected, reading the ledger again", partition=owned.partition.number)
+            self._open(owned.partition)
+            return
+        if owned.course.folding and not taken.course.folding:
+            log.info("the numbers are whole, judging begins", partition=owned.partition.number)
+        owned.course = taken.course
+        owned.series.update(taken.series)
+        self._record.adopt(one for one, _ in taken.raised)
+        self._send(owned, outbox)
+
+    def _send(self, owned: Owned, outbox: Mapping[str, str]) -> None:
+        """To `alerts`, acknowledged, and only then out of the outbox. In an order that says what happened."""
+        events = sorted((decode_alert(text.encode()) for text in outbox.values()), key=_order)
+        sent = [
+            self._publisher.send(
+                Topics(self._namespace).alerts,
+                encode(event),
+                key=event.agency,
+                headers=headers(event, event_id=event.id, source=f"/{self._namespace}/notifier", at=self._now()),
+                partition=0,
+            )
+            for event in events
+        ]
+        self._publisher.wait(sent)
+        owned.slot.settle(owned.outbox_key, outbox)
+        for event in events:
+            metrics.ALERTS.labels(event.rule, event.kind, str(event.historical).lower()).inc()
+
+
+def _beginning(topic_id: str, first: int, end: int) -> dict[str, str | int]:
+    """A ledger that knows nothing yet. Where the log's beginning was cut off, the first marker may be gone with it."""
+    return {"topic_id": topic_id, "fold_until": end, "epoch": 0, "marked": -1 if first == 0 else 0}
+
+
+def _course(position: Mapping[str, str]) -> Course:
+    return Course(*(int(position[name]) for name in ("next_offset", "fold_until", "epoch", "marked")))
+
+
+def _position(course: Course) -> dict[str, str | int]:
+    return {"next_offset": course.next_offset, "epoch": course.epoch, "marked": course.marked}
+
+
+def _arrived(record: Record) -> Arrived:
+    """A record of `tallies`; one that is no event of ours is passed over, for a later total says it all again."""
+    kind = type_of(record.headers)
+    try:
+        if kind == TYPES[AgencyDay]:
+            event = decode_agency_day(record.value)
+            total = _total(event)
+            metrics.TOTALS.labels("total").inc()
+            return record.offset, Told(Scope(event.agency, event.method), event.day.toordinal(), total)
+        if kind == TYPES[Rebuilt]:
+            metrics.TOTALS.labels("marker").inc()
+            return record.offset, Marker(decode_rebuilt(record.value).version[0])
+    except MalformedEvent as reason:
+        log.error(  # noqa: TRY400 - the place says enough
+            "a record of tallies is no total", partition=record.partition, offset=record.offset, reason=reason.code
+        )
+    metrics.TOTALS.labels("other").inc()
+    return record.offset, None
+
+
+def _total(event: AgencyDay) -> Total:
+    try:
+        return Total.from_fields(event.version, event.fields)
+    except ValueError as reason:
+        raise MalformedEvent("wrong-fields", str(reason)) from None
+
+
+def _events(taken: Taken, held: Mapping[Scope, Series]) -> list[AlertChanged]:
+    made = []
+    for raised, transition in taken.raised:
+        # the days before are needed too, and some may just have left the window
+        days = {**held.get(raised.scope, Series()).days, **taken.series[raised.scope].days}
+        version = days[transition.day].version
+        made.append(alert_changed(raised, transition, days, version))
+    return made
+
+
+def _order(event: AlertChanged) -> tuple[str, str, date, int, str]:
+    kinds = ("possible", "confirmed", "recovered", "follow-up", "reminder")
+    return event.agency, event.method, event.day, kinds.index(event.kind), event.rule
+
+
+def _series(days: Mapping[str, str], watchers: Mapping[str, str]) -> dict[Scope, Series]:
+    totals: dict[Scope, dict[int, Total]] = {}
+    for name, text in days.items():
+        agency, method, day = name.split("/")
+        of_scope = totals.setdefault(Scope(agency, method), {})
+        of_scope[date.fromisoformat(day).toordinal()] = Total.from_state(json.loads(text))
+    return {
+        scope: Series.from_state(of_scope, json.loads(watchers[str(scope)]) if str(scope) in watchers else None)
+        for scope, of_scope in totals.items()
+    }
+
+
+def _writes(owned: Owned, touched: Mapping[Scope, Series], outbox: Mapping[str, str]) -> Writes:
+    """Only what differs from what is held."""
+    days: dict[str, str] = {}
+    gone: list[str] = []
+    watchers: dict[str, str] = {}
+    for scope, series in touched.items():
+        held = owned.series.get(scope, Series())
+        for day, total in series.days.items():
+            if held.days.get(day) is not total:
+                days[_day_field(scope, day)] = json.dumps(total.to_state(), separators=(",", ":"))
+        gone += [_day_field(scope, day) for day in held.days.keys() - series.days.keys()]
+        if (series.watchers, series.kept_from) != (held.watchers, held.kept_from):
+            watchers[str(scope)] = json.dumps(series.watchers_state(), separators=(",", ":"))
+    return Writes(
+        fields={owned.days_key: days, owned.watchers_key: watchers, owned.outbox_key: dict(outbox)},
+        removed_fields={owned.days_key: gone},
+    )
+
+
+def _day_field(scope: Scope, day: int) -> str:
+    return f"{scope}/{date.fromordinal(day).isoformat()}"

@@ -1,0 +1,83 @@
+"""Hand a message to the mail server.
+
+The Message-ID follows from the message's own id: what is sent again after a crash carries the same one, and a mail
+server or program may drop it.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import blake2b
+from urllib.parse import unquote, urlsplit
+
+from services.notifier.message import Message
+
+TIMEOUT_S = 10.0
+
+
+class ServerAway(Exception):
+    """The mail server does not answer, or takes no mail now: the next message would fail too."""
+
+
+class MessageRefused(Exception):
+    """The mail server is there and refuses this message, for now or for good."""
+
+
+class Mailer:
+    """Sends over a connection of its own for each message: a leader gets a few a year."""
+
+    def __init__(self, smtp_url: str, sender: str) -> None:
+        self._url = urlsplit(smtp_url)
+        self._sender = sender
+
+    def send(self, message_id: str, to: str, message: Message, at: datetime) -> None:
+        """Return once the server has accepted it. Raises `ServerAway` or `MessageRefused`."""
+        mail = self._mail(message_id, to, message, at)
+        try:
+            server = self._connect()
+        except (OSError, smtplib.SMTPException) as reason:
+            raise ServerAway(str(reason)) from reason
+        try:
+            server.send_message(mail)
+        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as reason:
+            # the reason holds the address: it stays out of logs
+            raise MessageRefused(type(reason).__name__) from None
+        except (OSError, smtplib.SMTPException) as reason:
+            raise ServerAway(str(reason)) from reason
+        finally:
+            server.close()
+
+    def _connect(self) -> smtplib.SMTP:
+        host, port = self._url.hostname or "", self._url.port or 0
+        server: smtplib.SMTP
+        if self._url.scheme == "smtps":
+            server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+        else:
+            server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+        if self._url.username:
+            try:
+                if self._url.scheme == "smtp":
+                    # a password never crosses the network in the clear
+                    server.starttls(context=ssl.create_default_context())
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+            except BaseException:
+                server.close()
+                raise
+        return server
+
+    def _mail(self, message_id: str, to: str, message: Message, at: datetime) -> EmailMessage:
+        mail = EmailMessage()
+        digest = blake2b(message_id.encode(), digest_size=16).hexdigest()
+        mail["Message-ID"] = f"<{digest}@{self._sender.rpartition('@')[2]}>"
+        mail["Date"] = format_datetime(at)
+        mail["From"] = self._sender
+        mail["To"] = to
+        mail["Subject"] = message.subject
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        mail.add_alternative(message.html, subtype="html")
+        return mail

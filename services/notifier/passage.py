@@ -1,0 +1,157 @@
+"""How a partition of `tallies` is read: when its numbers are partial, and what a batch of it changes. Pure.
+
+Totals are only gathered, and nobody is alerted, while they may be partial:
+- below `fold_until`, the end of the log when an empty ledger first saw it: what lies there was judged before, or is
+  history;
+- between the first total of a new epoch and its `Rebuilt` marker: the days of one epoch must be judged together.
+When that ends, every day that is over is folded silently, with what `alerts` has recorded, and only the days that are
+still open are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from services.notifier.drop_rule import Transition
+from services.notifier.judge import Raised, Rules, Scope, Series, Total, advance, raise_all
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where a partition stands. `epoch`: the newest seen; `marked`: the newest whose marker was read, else -1."""
+
+    next_offset: int
+    fold_until: int
+    epoch: int
+    marked: int
+
+    @property
+    def folding(self) -> bool:
+        """Whether the numbers may be partial."""
+        return self.next_offset < self.fold_until or self.marked < self.epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Every total of this epoch so far has been read."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A total that was read."""
+
+    scope: Scope
+    day: int
+    total: Total
+
+
+Arrived = tuple[int, Told | Marker | None]
+"""(offset, what was read there); None for a record that says nothing to the judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a batch leaves: the new course, the series it touched, and what was raised."""
+
+    course: Course
+    series: Mapping[Scope, Series]
+    raised: Sequence[tuple[Raised, Transition]]
+
+
+def take(
+    course: Course,
+    held: Mapping[Scope, Series],
+    arrived: Iterable[Arrived],
+    *,
+    known: Callable[[Scope], Sequence[Raised]],
+    rules: Callable[[Scope], Rules],
+    today: int | None,
+) -> Taken:
+    """Read a batch. `known`: what stands of a series; `today`: an ordinal, None for the agency's own newest day."""
+    batch = _Batch(held, known, rules, today)
+    for offset, event in arrived:
+        was_folding = course.folding
+        course = _after(course, offset, event)
+        if course.folding and not was_folding:
+            batch.judge()
+        if isinstance(event, Told):
+            batch.add(event)
+        if was_folding and not course.folding:
+            batch.judge_all()
+    if not course.folding:
+        batch.judge()
+    return Taken(course, MappingProxyType(batch.series), batch.raised)
+
+
+def _after(course: Course, offset: int, event: Told | Marker | None) -> Course:
+    course = replace(course, next_offset=offset + 1)
+    if isinstance(event, Told):
+        return replace(course, epoch=max(course.epoch, event.total.version[0]))
+    if isinstance(event, Marker):
+        return replace(course, epoch=max(course.epoch, event.epoch), marked=max(course.marked, event.epoch))
+    return course
+
+
+class _Batch:
+    """The series that a batch touches, before they are committed."""
+
+    def __init__(
+        self,
+        held: Mapping[Scope, Series],
+        known: Callable[[Scope], Sequence[Raised]],
+        rules: Callable[[Scope], Rules],
+        today: int | None,
+    ) -> None:
+        self.series: dict[Scope, Series] = {}
+        self.raised: list[tuple[Raised, Transition]] = []
+        self._held, self._known, self._rules, self._today = held, known, rules, today
+        self._to_judge: dict[Scope, None] = {}
+
+    def add(self, told: Told) -> None:
+        before = self._of(told.scope)
+        after = before.with_total(told.day, told.total)
+        if after is not before:
+            self.series[told.scope] = after
+            self._to_judge[told.scope] = None
+
+    def judge(self) -> None:
+        """Those that were touched."""
+        for scope in self._to_judge:
+            if self._of(scope).changed_from is not None:
+                self._advance(scope, silently=False)
+        self._to_judge = {}
+
+    def judge_all(self) -> None:
+        """Every series of the partition, in silence as far as days are over."""
+        for scope in sorted({*self._held, *self.series}):
+            self._advance(scope, silently=True)
+        self._to_judge = {}
+
+    def _advance(self, scope: Scope, *, silently: bool) -> None:
+        known = [*self._known(scope), *(one for one, _ in self.raised if one.scope == scope)]
+        rules = self._rules(scope)
+        series, found = advance(self._of(scope), rules, known, silently=silently)
+        self.series[scope] = series
+        if not found:
+            return
+        own_newest = max(newest for newest in map(self._newest, self._of_agency(scope.agency)) if newest is not None)
+        self.raised += raise_all(
+            scope,
+            found,
+            known,
+            today=own_newest if self._today is None else self._today,
+            target_holds=rules["target"](series.newest or own_newest).target is not None,
+        )
+
+    def _of(self, scope: Scope) -> Series:
+        return self.series.get(scope) or self._held.get(scope) or Series()
+
+    def _of_agency(self, agency: str) -> set[Scope]:
+        return {scope for scope in (*self._held, *self.series) if scope.agency == agency}
+
+    def _newest(self, scope: Scope) -> int | None:
+        return self._of(scope).newest

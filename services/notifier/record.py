@@ -1,0 +1,64 @@
+"""What `alerts` says: changes of state, the first of an id wins, and which messages were delivered.
+
+It is the record, and wins over every ledger. Read whole, without a group; each loop keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from services.notifier.evidence import as_recorded
+from services.notifier.judge import Raised, Scope
+from sipas.broker import Record, Topics, WholeTopicReader
+from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, decode_alert, decode_delivered, type_of
+from sipas.telemetry import logger
+
+log = logger("alerts")
+
+
+def read_alert_record(record: Record) -> AlertChanged | Delivered | None:
+    """One record of `alerts`; None for a type that only newer programs know, or that is no event at all."""
+    kind = type_of(record.headers)
+    try:
+        if kind == TYPES[AlertChanged]:
+            return decode_alert(record.value)
+        if kind == TYPES[Delivered]:
+            return decode_delivered(record.value)
+    except MalformedEvent as reason:
+        log.error("a record of alerts is no event", offset=record.offset, reason=reason.code)  # noqa: TRY400 - said once
+    return None
+
+
+class AlertLog:
+    """The topic as far as it was read; `catch_up` reads on to its end as it is now."""
+
+    def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
+        self._reader = WholeTopicReader(bootstrap, Topics(namespace).alerts)
+        self.alerts: dict[str, AlertChanged] = {}
+        self.deliveries: dict[str, Delivered] = {}
+        self.first_at: dict[int, str] = {}
+        """Offset -> id of the change that is told there first."""
+        self._by_scope: dict[Scope, dict[str, Raised]] = {}
+
+    def catch_up(self) -> None:
+        for record in self._reader.to_end():
+            event = read_alert_record(record)
+            if isinstance(event, Delivered):
+                self.deliveries.setdefault(event.message_id, event)
+            elif event is not None and event.id not in self.alerts:
+                self.alerts[event.id] = event
+                self.first_at[record.offset] = event.id
+                if (raised := as_recorded(event)) is not None:
+                    self.adopt([raised])
+
+    def adopt(self, raised: Iterable[Raised]) -> None:
+        """Take over what this process has committed, before it reads it from the topic."""
+        for one in raised:
+            self._by_scope.setdefault(one.scope, {}).setdefault(one.id, one)
+
+    def known(self, scope: Scope) -> list[Raised]:
+        """What stands of a series, in the order of the record."""
+        return list(self._by_scope.get(scope, {}).values())
+
+    def close(self) -> None:
+        self._reader.close()
