@@ -1,0 +1,265 @@
+"""The read API. It translates between HTTP and `figures`; flask-smorest describes it at /v1/openapi.json.
+
+The public reads what may be shown; with a key of scope read (`Authorization: Bearer`) numbers are live and complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Flask, request
+from flask_smorest import Api, Blueprint
+from marshmallow import RAISE, Schema
+
+from services.board import schemas
+from services.board.alerts import Alert
+from services.board.auth import may_read_live, require_read_key
+from services.board.figures import method_of_block, methods_in_use
+from services.board.parts import Parts, is_current
+from services.board.reading import Question
+from services.board.wording import wrong
+from sipas.periods import Period
+from sipas.problems import CONTENT_TYPE, KINDS, Problem, Text
+from sipas.ranking import name_key, rank
+from sipas.registry import Names
+
+PREFIX = "/v1"
+MOST_DAYS = 400
+MOST_MONTHS = 60
+DEFAULT_DAYS = 30
+DEFAULT_MONTHS = 12
+RETRY_AFTER = {"Retry-After": "5"}
+
+View = Callable[..., Any]
+
+
+def add_api(app: Flask, parts: Parts) -> None:
+    """Put the API's routes and its description into the application."""
+    app.config.update(
+        API_TITLE="sipas: the board's read API",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX=PREFIX,
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = Api(app, spec_kwargs={"info": {"description": _description(parts)}})
+    api.DEFAULT_ERROR_RESPONSE_NAME = None
+    api.spec.components.security_scheme("readKey", {"type": "http", "scheme": "bearer"})
+    views = _Views(parts)
+    board = Blueprint("board", "board", url_prefix=PREFIX, description="Figures of agencies")
+    for path, view, question, answer, codes, security in (
+        ("/agencies", views.agencies, schemas.IndexQuestion, schemas.Agencies, (), [{}, {"readKey": []}]),
+        (
+            "/agencies/<agency>/index",
+            views.index,
+            schemas.IndexQuestion,
+            schemas.Index,
+            ("unknown-agency",),
+            [{}, {"readKey": []}],
+        ),
+        (
+            "/agencies/<agency>/series",
+            views.series,
+            schemas.SeriesQuestion,
+            schemas.Series,
+            ("unknown-agency",),
+            [{}, {"readKey": []}],
+        ),
+        ("/rankings", views.rankings, schemas.RankingQuestion, schemas.Ranking, ("rebuilding",), [{}, {"readKey": []}]),
+        ("/alerts", views.alerts, schemas.AlertsQuestion, schemas.Alerts, (), [{"readKey": []}]),
+    ):
+        board.route(path)(
+            _described(board, view, question, answer, ("invalid", "bad-key", "wrong-scope", *codes), security)
+        )
+    api.register_blueprint(board)
+
+
+def _described(
+    board: Any, view: View, question: type[Schema], answer: type[Schema], codes: tuple[str, ...], security: list[Any]
+) -> View:
+    for code in codes:
+        kind = KINDS[code]
+        view = board.alt_response(
+            kind.status, schema=schemas.ProblemDocument, content_type=CONTENT_TYPE, description=kind.title.en
+        )(view)
+    view = board.response(200, answer)(view)
+    view = board.arguments(question, location="query", error_status_code=422, unknown=RAISE)(view)
+    described: View = board.doc(security=security)(view)
+    return described
+
+
+def _description(parts: Parts) -> str:
+    about = {method.about for method in parts.methods.values()}
+    return "\n\n".join(f"{text.vi}\n\n{text.en}" for text in sorted(about, key=lambda text: text.en))
+
+
+class _Views:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def agencies(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """All agencies with the index of a period; live, also those counted but not in the registry."""
+        parts, registry = self._parts, self._parts.registry()
+        live = _live(registry)
+        period, in_use = parts.period(asked["period"]), methods_in_use(registry)
+        unlisted = sorted(parts.figures.counted_agencies() - registry.agencies.keys()) if live else []
+        listed = sorted(registry.agencies.values(), key=lambda agency: name_key(agency.name.vi))
+        ids = [*(agency.id for agency in listed), *unlisted]
+        questions = [Question(id_, parts.method(asked.get("method"), in_use.get(id_)), period) for id_ in ids]
+        figures = dict(zip(ids, parts.figures.of(questions, live=live), strict=True))
+        nothing = dict.fromkeys(("name", "block", "kind", "status", "merged_into"))
+        return {
+            "about": self._about(None),
+            "period": period.text,
+            "blocks": sorted(registry.blocks.values(), key=lambda block: block.order),
+            "agencies": [
+                *(
+                    {
+                        "id": agency.id,
+                        "name": agency.name,
+                        "block": agency.block,
+                        "kind": agency.kind,
+                        "status": agency.status,
+                        "merged_into": agency.merged_into,
+                        "listed": True,
+                        "index": figures[agency.id].as_json(),
+                    }
+                    for agency in listed
+                ),
+                *({"id": id_, **nothing, "listed": False, "index": figures[id_].as_json()} for id_ in unlisted),
+            ],
+        }
+
+    def index(self, asked: Mapping[str, Any], agency: str) -> dict[str, object]:
+        """The index of an agency in a period."""
+        live = self._check(agency)
+        [figure] = self._parts.figures.of(
+            [Question(agency, self._method(asked, agency), self._parts.period(asked["period"]))], live=live
+        )
+        return figure.as_json()
+
+    def series(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
+        """The index of an agency for each day or month, oldest first."""
+        live, method = self._check(agency), self._method(asked, agency)
+        times = self._times(asked)
+        figures = self._parts.figures.of([Question(agency, method, time) for time in times], live=live)
+        return {
+            "agency": agency,
+            "method": method,
+            "by": asked["by"],
+            "first": times[0].text,
+            "last": times[-1].text,
+            "series": [figure.as_json() for figure in figures],
+        }
+
+    def rankings(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The agencies of a block, best first, by one method; those with few sheets stand last, without a rank."""
+        parts, registry = self._parts, self._parts.registry()
+        live, period = _live(registry), parts.period(asked["period"])
+        if asked["block"] not in registry.blocks:
+            raise Problem("invalid", errors=[wrong("block", "unknown-block")])
+        members = {agency.id: agency for agency in registry.agencies.values() if agency.block == asked["block"]}
+        method = parts.method(asked.get("method"), method_of_block(methods_in_use(registry), members))
+        if parts.methods[method].aggregation != "pooled":
+            raise Problem("invalid", errors=[wrong("method", "not-rankable")])
+        figures = {
+            figure.index.agency: figure
+            for figure in parts.figures.of([Question(id_, method, period) for id_ in members], live=live)
+            if is_current(members[figure.index.agency]) or figure.index.responses
+        }
+        if any(figure.index.rebuilding for figure in figures.values()):
+            raise Problem("rebuilding", headers=RETRY_AFTER)
+        # a rank tells nearly as much as the number that may not be told
+        minimum = parts.ranking_minimum if live else max(parts.ranking_minimum, parts.publication_minimum)
+        names = {id_: agency.name.vi for id_, agency in members.items()}
+        return {
+            "about": self._about(method),
+            "block": asked["block"],
+            "method": method,
+            "period": period.text,
+            "minimum": minimum,
+            "ranking": [
+                {
+                    **figures[place.index.agency].as_json(),
+                    "rank": place.rank,
+                    "of": place.of,
+                    "name": members[place.index.agency].name,
+                }
+                for place in rank((figure.index for figure in figures.values()), minimum, names)
+            ],
+        }
+
+    def alerts(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Every alert with its present state, the newest first. Needs a key of scope read."""
+        require_read_key(request.headers.get("Authorization"), self._parts.registry())
+        book = self._parts.alerts().alerts
+        return {
+            "alerts": [
+                _alert(alert)
+                for alert in reversed(list(book.values()))
+                if asked.get("agency") in {None, alert.newest.agency}
+            ]
+        }
+
+    def _check(self, agency: str) -> bool:
+        """Whether the reader may read live; raises `Problem` unknown-agency. Live, an unlisted one is known."""
+        registry = self._parts.registry()
+        live = _live(registry)
+        if registry.agency(agency) or (live and agency in self._parts.figures.counted_agencies()):
+            return live
+        raise Problem("unknown-agency", detail=Text("Xem /v1/agencies", "See /v1/agencies"))
+
+    def _method(self, asked: Mapping[str, Any], agency: str) -> str:
+        return self._parts.method(asked.get("method"), methods_in_use(self._parts.registry()).get(agency))
+
+    def _about(self, method: str | None) -> Names:
+        text = self._parts.methods[self._parts.method(method, None)].about
+        return Names(text.vi, text.en)
+
+    def _times(self, asked: Mapping[str, Any]) -> list[Period]:
+        parts, by_month = self._parts, asked["by"] == "month"
+        first = parts.period(asked["first"], "from").first if "first" in asked else None
+        last = parts.period(asked["last"], "to").last if "last" in asked else parts.today()
+        if by_month:
+            end = 12 * last.year + last.month - 1
+            begin = end - DEFAULT_MONTHS + 1 if first is None else 12 * first.year + first.month - 1
+            months = range(max(begin, 12), end + 1)
+            _check_length(len(months), MOST_MONTHS)
+            return [parts.period(f"{month // 12:04}-{month % 12 + 1:02}") for month in months]
+        first = date.fromordinal(max(1, last.toordinal() - DEFAULT_DAYS + 1)) if first is None else first
+        length = (last - first).days + 1
+        _check_length(length, MOST_DAYS)
+        return [parts.period((first + timedelta(days=number)).isoformat()) for number in range(length)]
+
+
+def _check_length(length: int, most: int) -> None:
+    if length < 1:
+        raise Problem("invalid", errors=[wrong("to", "before-from")])
+    if length > most:
+        raise Problem("invalid", errors=[wrong("from", "too-long")])
+
+
+def _live(registry: Any) -> bool:
+    return may_read_live(request.headers.get("Authorization"), registry)
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    newest = alert.newest
+    return {
+        "agency": newest.agency,
+        "method": newest.method,
+        "rule": newest.rule,
+        "state": newest.kind,
+        "opened_on": newest.opened_on,
+        "day": newest.day,
+        "since": newest.since,
+        "before": newest.before,
+        "after": newest.after,
+        "evidence": newest.evidence,
+        "criterion": newest.criterion,
+        "target": newest.target,
+        "historical": newest.historical,
+        "changes": alert.changes,
+    }

@@ -1,0 +1,94 @@
+"""What may be said about a reading: the index, and whether the public may see it.
+
+A number of fewer sheets than the publication minimum is withheld (`suppressed`), with the integers from which it would
+follow; while the ledger is rebuilt nobody gets a percentage, because a partial number looks like a true one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from services.board.reading import Question, Reading, TallyReader
+from sipas.index import Index, index_of
+from sipas.methods import Method
+from sipas.registry import Registry
+from sipas.tally import Tally
+
+FALLBACK_METHOD = "quick-5@1"
+"""For an agency that no counter serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An index as its reader may see it. `tally` is what it was computed from, for the breakdown by criterion."""
+
+    index: Index
+    tally: Tally
+    suppressed: bool
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is a percentage to show."""
+        return self.index.percent is not None and not self.suppressed
+
+    def as_json(self) -> dict[str, object]:
+        """The object of the read API; what is withheld is null."""
+        document = self.index.as_json() | {"suppressed": self.suppressed}
+        if self.suppressed:
+            document |= dict.fromkeys(("percent", "answers", "satisfied", "interval"))
+        return document
+
+
+class Figures:
+    """Figures for the public, or live ones for holders of the read key."""
+
+    def __init__(self, reader: TallyReader, methods: Mapping[str, Method], publication_minimum: int) -> None:
+        self._reader = reader
+        self._methods = methods
+        self._minimum = publication_minimum
+
+    def of(self, questions: Sequence[Question], *, live: bool) -> list[Figure]:
+        """One figure for each question, in their order. Methods must be known ones."""
+        readings = self._reader.read(questions, shown=not live)
+        return [
+            self._figure(question, reading, live=live) for question, reading in zip(questions, readings, strict=True)
+        ]
+
+    def counted_agencies(self) -> frozenset[str]:
+        """Every agency with a counted sheet, listed in the registry or not."""
+        return self._reader.agencies()
+
+    def _figure(self, question: Question, reading: Reading, *, live: bool) -> Figure:
+        index = index_of(
+            reading.tally,
+            agency=question.agency,
+            method=self._methods[question.method],
+            period=question.period.text,
+            as_of=reading.as_of,
+            days=reading.days,
+            rebuilding=reading.rebuilding,
+        )
+        if reading.rebuilding:
+            index = replace(index, percent=None, interval=None)
+        return Figure(index, reading.tally, suppressed=not live and 0 < index.responses < self._minimum)
+
+
+def methods_in_use(registry: Registry) -> dict[str, str]:
+    """Agency -> the method that most of its active counters use."""
+    used: dict[str, Counter[str]] = {}
+    for counter in registry.counters.values():
+        if counter.status == "active":
+            for agency in counter.agencies:
+                used.setdefault(agency, Counter())[counter.method] += 1
+    return {agency: _commonest(methods) for agency, methods in used.items()}
+
+
+def method_of_block(in_use: Mapping[str, str], agencies: Iterable[str]) -> str:
+    """The method by which a block can be compared: the one that most of its agencies use."""
+    return _commonest(Counter(in_use[agency] for agency in agencies if agency in in_use))
+
+
+def _commonest(methods: Counter[str]) -> str:
+    return min(methods, key=lambda method: (-methods[method], method), default=FALLBACK_METHOD)

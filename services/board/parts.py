@@ -1,0 +1,62 @@
+"""What the routes work with: made by the composition root, handed to the API and to the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from services.board.alerts import AlertBook
+from services.board.figures import FALLBACK_METHOD, Figures
+from services.board.wording import wrong
+from sipas.methods import Method
+from sipas.periods import ImpossiblePeriod, Period, UnknownPeriod
+from sipas.problems import Problem
+from sipas.registry import Agency, Registry
+
+
+class Now(Protocol):
+    def __call__(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`registry` and `alerts` give the newest snapshot; `now` has a time zone."""
+
+    registry: Callable[[], Registry]
+    alerts: Callable[[], AlertBook]
+    figures: Figures
+    methods: Mapping[str, Method]
+    zone: ZoneInfo
+    now: Now
+    publication_minimum: int
+    ranking_minimum: int
+    demo: bool
+
+    def today(self) -> date:
+        """The local day."""
+        return self.now().astimezone(self.zone).date()
+
+    def period(self, text: str, field: str = "period") -> Period:
+        """Read a period; raises `Problem` invalid that names the field."""
+        try:
+            return Period.parse(text, self.today())
+        except UnknownPeriod:
+            raise Problem("invalid", errors=[wrong(field, "unknown-period")]) from None
+        except ImpossiblePeriod:
+            raise Problem("invalid", errors=[wrong(field, "impossible-period")]) from None
+
+    def method(self, asked: str | None, otherwise: str | None) -> str:
+        """The method asked for, else `otherwise`; raises `Problem` invalid for one that does not exist."""
+        if asked is None:
+            return otherwise if otherwise is not None and otherwise in self.methods else FALLBACK_METHOD
+        if asked not in self.methods:
+            raise Problem("invalid", errors=[wrong("method", "unknown-method")])
+        return asked
+
+
+def is_current(agency: Agency) -> bool:
+    """Whether the agency still exists; others stand on a board only for a period in which they had sheets."""
+    return agency.status == "active"

@@ -1,0 +1,142 @@
+"""From the ledger to the tallies of periods: the fewest hashes that add up, for many agencies in two pipelined reads.
+
+Stored are days and months. A period is read as its whole months and the days left over; its day effect (see
+`sipas.index.interval`) needs single days too: those left over, and those of its newest two whole months with sheets.
+So a period of up to two months has all its days, a year of 170 agencies stays well under a second, and a figure has
+the same interval wherever it is shown.
+
+Not atomic: totals of a ledger that is emptied or filled meanwhile would look true. So the positions are read before
+the first total and again after the last one, and either may say `rebuilding`.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sipas.broker import partition_of
+from sipas.ledger import Ledgers
+from sipas.periods import Period
+from sipas.tally import RESPONSES, Tally
+from sipas.tally_keys import TallyKeys, is_rebuilding
+
+MONTHS_READ_BY_DAY = 2
+
+Fields = Mapping[str, str]
+
+
+class Question(NamedTuple):
+    """What is asked of the ledger."""
+
+    agency: str
+    method: str
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the ledger says. `days` are for the interval: maybe not all of the period, and their cells only."""
+
+    tally: Tally
+    days: Mapping[date, Tally]
+    as_of: datetime | None
+    rebuilding: bool
+
+
+class TallyReader:
+    """Reads the live totals, or those that the public may see (`shown`)."""
+
+    def __init__(self, ledgers: Ledgers, partitions: int) -> None:
+        self._ledgers = ledgers
+        self._keys = [TallyKeys.of(ledgers, number) for number in range(partitions)]
+
+    def read(self, questions: Sequence[Question], *, shown: bool) -> list[Reading]:
+        """One reading for each question, in their order."""
+        partitions = sorted({self._partition(question.agency) for question in questions})
+        positions = [self._keys[number].slot.key("position") for number in partitions]
+        splits = [question.period.months_and_days() for question in questions]
+        times = [[*months, *map(date.isoformat, days)] for months, days in splits]
+
+        found = iter(
+            self._ledgers.hashes(
+                [
+                    *positions,
+                    *(self._keys[number].as_of for number in partitions),
+                    *self._totals(questions, times, shown=shown),
+                ]
+            )
+        )
+        before = [next(found) for _ in partitions]
+        as_of = dict(zip(partitions, [next(found) for _ in partitions], strict=True))
+        by_time = [{time: next(found) for time in asked} for asked in times]
+
+        more = [_days_of_newest(months, hashes) for (months, _), hashes in zip(splits, by_time, strict=True)]
+        found = iter(self._ledgers.hashes([*self._totals(questions, more, shown=shown), *positions]))
+        by_day = [{day: next(found) for day in days} for days in more]
+        after = [next(found) for _ in partitions]
+        partial = {
+            number: is_rebuilding(first or None) or is_rebuilding(last or None)
+            for number, first, last in zip(partitions, before, after, strict=True)
+        }
+
+        readings = []
+        for index, question in enumerate(questions):
+            partition = self._partition(question.agency)
+            alone = {day.isoformat(): by_time[index][day.isoformat()] for day in splits[index][1]}
+            newest = as_of[partition].get(question.agency)
+            readings.append(
+                Reading(
+                    tally=_sum(by_time[index].values()),
+                    days={date.fromisoformat(day): _cells(f) for day, f in (alone | by_day[index]).items() if f},
+                    as_of=None if newest is None else datetime.fromisoformat(newest),
+                    rebuilding=partial[partition],
+                )
+            )
+        return readings
+
+    def agencies(self) -> frozenset[str]:
+        """Every agency with a counted sheet, also one that the registry does not have."""
+        return frozenset(
+            agency for as_of in self._ledgers.hashes([keys.as_of for keys in self._keys]) for agency in as_of
+        )
+
+    def _partition(self, agency: str) -> int:
+        return partition_of(agency, len(self._keys))
+
+    def _totals(self, questions: Sequence[Question], times: Sequence[Iterable[str]], *, shown: bool) -> list[str]:
+        return [
+            self._keys[self._partition(question.agency)].total(question.agency, question.method, time, shown=shown)
+            for question, asked in zip(questions, times, strict=True)
+            for time in asked
+        ]
+
+
+def _days_of_newest(months: Sequence[str], hashes: Mapping[str, Fields]) -> list[str]:
+    """The days of the newest months that have sheets."""
+    newest = [month for month in reversed(months) if int(hashes[month].get(RESPONSES, 0))][:MONTHS_READ_BY_DAY]
+    return [
+        f"{month}-{day:02}" for month in newest for day in range(1, monthrange(int(month[:4]), int(month[5:]))[1] + 1)
+    ]
+
+
+def _sum(hashes: Iterable[Fields]) -> Tally:
+    sums: dict[str, int] = {}
+    for fields in hashes:
+        for name, value in fields.items():
+            sums[name] = sums.get(name, 0) + int(value)
+    return Tally.from_fields(sums)
+
+
+def _cells(fields: Fields) -> Tally:
+    """The cells alone: an interval asks for no more, and thousands of days are read at once."""
+    return Tally(
+        cells={
+            (int(satisfied), int(answers)): int(sheets)
+            for name, sheets in fields.items()
+            for satisfied, slash, answers in [name.partition("/")]
+            if slash
+        }
+    )

@@ -1,0 +1,192 @@
+"""The shapes of the read API: what may be asked, and what is answered. The OpenAPI document is made from these.
+
+Error messages of the questions are codes of `wording.yaml`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+
+def _string(description: str, **more: Any) -> fields.String:
+    return fields.String(metadata={"description": description}, **more)
+
+
+class Question(Schema):
+    """A question has the parameters it names and no others: a misspelt one must not become a default."""
+
+    error_messages = {"unknown": "unknown-field"}  # noqa: RUF012 - marshmallow's way
+
+
+_PERIOD = "2026-11-22, 2026-W47, 2026-11, 2026-Q4, 2026-H2, 2026 or last-30d"
+_METHOD = "for example quick-5@1; by default the one that the agency's counters use"
+
+
+class IndexQuestion(Question):
+    period = _string(_PERIOD, load_default="last-30d")
+    method = _string(_METHOD)
+
+
+class SeriesQuestion(Question):
+    by = _string("day or month", load_default="day", validate=validate.OneOf(["day", "month"], error="day-or-month"))
+    # `from` is a word of Python's
+    first = _string(f"first day, or a period that begins then: {_PERIOD}", data_key="from")
+    last = _string(f"last day, or a period that ends then: {_PERIOD}", data_key="to")
+    method = _string(_METHOD)
+
+
+class RankingQuestion(IndexQuestion):
+    block = _string("id of the block", required=True, error_messages={"required": "missing"})
+
+
+class AlertsQuestion(Question):
+    agency = _string("id of the agency; all by default")
+
+
+class Words(Schema):
+    """A text in both languages."""
+
+    vi = fields.String(required=True)
+    en = fields.String(required=True)
+
+
+class Index(Schema):
+    """An index, and the integers to check it by. It is a local figure modelled on QĐ 2640/QĐ-BNV, see `about`."""
+
+    agency = fields.String(required=True)
+    method = _string("questionnaire and formula, with version", required=True)
+    aggregation = fields.String(required=True)
+    period = fields.String(required=True)
+    percent = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "share of satisfied answers, 0 to 100, two decimals; null where it is not known"},
+    )
+    responses = fields.Integer(required=True, metadata={"description": "counted sheets"})
+    answers = fields.Integer(required=True, allow_none=True)
+    satisfied = fields.Integer(required=True, allow_none=True, metadata={"description": "answers of level 4 or 5"})
+    interval = fields.List(
+        fields.Float(),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(equal=2),
+        metadata={"description": "95 % interval; it says nothing about who chose to answer"},
+    )
+    excluded = fields.Integer(required=True, metadata={"description": "sheets in quarantine, in no other number here"})
+    as_of = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"format": "date-time", "description": "the newest counted minute of the agency"},
+    )
+    rebuilding = fields.Boolean(
+        required=True, metadata={"description": "true while the integers are partial; percent and interval are null"}
+    )
+    suppressed = fields.Boolean(
+        required=True, metadata={"description": "true where there are too few sheets to publish the result"}
+    )
+
+
+class Block(Schema):
+    id = fields.String(required=True)
+    name = fields.Nested(Words, required=True)
+    order = fields.Integer(required=True)
+
+
+class Agency(Schema):
+    id = fields.String(required=True)
+    name = fields.Nested(Words, required=True, allow_none=True)
+    block = fields.String(required=True, allow_none=True)
+    kind = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, allow_none=True)
+    merged_into = fields.String(required=True, allow_none=True)
+    listed = fields.Boolean(required=True, metadata={"description": "false: counted, but not in the registry"})
+    index = fields.Nested(Index, required=True)
+
+
+class Agencies(Schema):
+    about = fields.Nested(Words, required=True)
+    period = fields.String(required=True)
+    blocks = fields.List(fields.Nested(Block), required=True)
+    agencies = fields.List(fields.Nested(Agency), required=True)
+
+
+class Series(Schema):
+    agency = fields.String(required=True)
+    method = fields.String(required=True)
+    by = fields.String(required=True)
+    first = fields.String(required=True, data_key="from")
+    last = fields.String(required=True, data_key="to")
+    series = fields.List(fields.Nested(Index), required=True)
+
+
+class Ranked(Index):
+    """An agency's index with its place in the block."""
+
+    rank = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "ties share a rank; null below the minimum of sheets"}
+    )
+    of = fields.Integer(required=True, metadata={"description": "agencies with a rank"})
+    name = fields.Nested(Words, required=True)
+
+
+class Ranking(Schema):
+    about = fields.Nested(Words, required=True)
+    block = fields.String(required=True)
+    method = fields.String(required=True)
+    period = fields.String(required=True)
+    minimum = fields.Integer(required=True, metadata={"description": "fewest sheets of an agency with a rank"})
+    ranking = fields.List(fields.Nested(Ranked), required=True)
+
+
+class Measured(Schema):
+    percent = fields.Float(required=True)
+    interval = fields.List(fields.Float(), required=True, allow_none=True)
+    responses = fields.Integer(required=True)
+
+
+class Change(Schema):
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    number = fields.Integer(required=True)
+    day = fields.Date(required=True)
+
+
+class Alert(Schema):
+    agency = fields.String(required=True)
+    method = fields.String(required=True)
+    rule = fields.String(required=True)
+    state = _string("possible, confirmed or recovered", required=True)
+    opened_on = fields.Date(required=True)
+    day = fields.Date(required=True, metadata={"description": "agency-day that made the present state"})
+    since = fields.Date(required=True, allow_none=True)
+    before = fields.Nested(Measured, required=True, allow_none=True)
+    after = fields.Nested(Measured, required=True, allow_none=True)
+    evidence = fields.Float(required=True, allow_none=True)
+    criterion = fields.String(required=True, allow_none=True)
+    target = fields.Float(required=True, allow_none=True)
+    historical = fields.Boolean(required=True, metadata={"description": "recorded afterwards, never mailed"})
+    changes = fields.List(fields.Nested(Change), required=True)
+
+
+class Alerts(Schema):
+    alerts = fields.List(fields.Nested(Alert), required=True)
+
+
+class FieldFault(Schema):
+    field = fields.String(required=True)
+    code = fields.String(required=True)
+    detail = fields.Nested(Words, required=True)
+
+
+class ProblemDocument(Schema):
+    """RFC 9457."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    titles = fields.Nested(Words, required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    detail = fields.String()
+    errors = fields.List(fields.Nested(FieldFault))

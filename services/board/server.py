@@ -1,0 +1,137 @@
+"""The composition root: checks what the settings point to, then gunicorn with workers that make their own clients.
+
+A worker that can no longer follow the registry or the alerts would go on telling old news, so it ends, and the
+arbiter starts another.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from gevent.pywsgi import WSGIServer
+from gunicorn.app.base import BaseApplication
+from prometheus_client import multiprocess
+
+from services.board import metrics
+from services.board.alerts import AlertFollower
+from services.board.app import make_app
+from services.board.figures import Figures
+from services.board.parts import Parts
+from services.board.reading import TallyReader
+from sipas.broker import Log, Topics, require_fast_checksums
+from sipas.follower import RegistryFollower, read_whole
+from sipas.ledger import LedgerAway, Ledgers
+from sipas.methods import load_methods
+from sipas.registry import Registry, check_namespace
+from sipas.settings import Address, BoardSettings
+from sipas.telemetry import Reasons, admin_app, logger
+
+REDIS_PATIENCE_S = 60.0
+WATCH_S = 1.0
+STOP_WITHIN_S = 10
+
+_log = logger("board")
+
+
+def check(settings: BoardSettings) -> int:
+    """The namespace's partitions. Raises `KafkaAway`, `WrongTopics`, `WrongNamespace` or `LedgerAway`."""
+    require_fast_checksums()
+    topics = Topics(settings.namespace)
+    kafka = Log(settings.bootstrap)
+    try:
+        partitions = kafka.partition_count(topics.responses)
+    finally:
+        kafka.close()
+    check_namespace(read_whole(settings.bootstrap, topics.registry, Registry.fold(())).facts, settings, partitions)
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    try:
+        ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    finally:
+        ledgers.close()
+    return partitions
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The arbiter and its workers."""
+
+    def __init__(self, settings: BoardSettings, partitions: int) -> None:
+        self._settings = settings
+        self._partitions = partitions
+        self._admin = _listen(settings.admin)
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": [str(self._settings.listen)],
+            "workers": self._settings.workers,
+            "worker_class": "gevent",
+            "graceful_timeout": STOP_WITHIN_S,
+            "timeout": 60,
+            # neither log may say who asked for what
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "error",
+            "control_socket_disable": True,
+            "proc_name": "services.board",
+            "child_exit": _forget_metrics,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """In the worker, after fork."""
+        settings = self._settings
+        registry = RegistryFollower(settings.bootstrap, settings.namespace)
+        alerts = AlertFollower(settings.bootstrap, settings.namespace)
+        ledgers = Ledgers(settings.redis_url, settings.namespace)
+        registry.start()
+        alerts.start()
+        threading.Thread(target=_watch, args=(registry, alerts), name="watch", daemon=True).start()
+
+        def not_ready() -> Reasons:
+            try:
+                ledgers.wait_until_ready(0)
+            except LedgerAway as reason:
+                return [str(reason)]
+            return []
+
+        # every worker listens, and whichever answers adds up the metrics of all; readiness is its own
+        WSGIServer(self._admin, admin_app(not_ready, metrics.registry()), log=None).start()
+        methods = load_methods()
+        return make_app(
+            Parts(
+                registry=lambda: registry.current,
+                alerts=lambda: alerts.book,
+                figures=Figures(TallyReader(ledgers, self._partitions), methods, settings.publication_minimum),
+                methods=methods,
+                zone=settings.zone,
+                now=lambda: datetime.now(UTC),
+                publication_minimum=settings.publication_minimum,
+                ranking_minimum=settings.ranking_minimum,
+                demo=settings.demo,
+            )
+        )
+
+
+def _watch(registry: RegistryFollower, alerts: AlertFollower) -> None:
+    while registry.alive() and alerts.alive():
+        time.sleep(WATCH_S)
+    _log.critical("a topic is no longer followed", registry=registry.alive(), alerts=alerts.alive())
+    os._exit(1)
+
+
+def _listen(address: Address) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    listener.listen(16)
+    listener.setblocking(False)
+    return listener
+
+
+def _forget_metrics(_arbiter: object, gunicorn_worker: Any) -> None:
+    multiprocess.mark_process_dead(gunicorn_worker.pid)  # type: ignore[no-untyped-call]
