@@ -100,6 +100,12 @@ def memory_mb(pid: int) -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far: what it costs also where other programs disturb the rate."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
@@ -120,12 +126,16 @@ def main() -> None:
         set_up_namespace(kafka.bootstrap, "bench", wide_registry(options.agencies), partitions=12)
         with Survey(kafka.bootstrap, "bench", Path(place) / "survey") as survey:
             asyncio.run(load(survey.port, requests, expected, options.connections, 3))  # warm up
+            spenders = {"workers": survey.workers(), "kafka": [kafka.pid], "load": [os.getpid()]}
+            before = {name: sum(map(cpu_s, pids)) for name, pids in spenders.items()}
             result = asyncio.run(load(survey.port, requests, expected, options.connections, options.seconds))
+            spent = {name: sum(map(cpu_s, pids)) - before[name] for name, pids in spenders.items()}
             workers = [memory_mb(pid) for pid in survey.workers()]
     result |= {
         "what": "GET /{code}" if options.get else "POST /v1/responses",
         "connections": options.connections,
         "agencies": options.agencies,
+        "cpu_us_per_answer": {name: round(seconds / result["answers"] * 1e6) for name, seconds in spent.items()},
         "worker_mb": workers,
         "load_average": os.getloadavg()[0],
         "machine": machine(),

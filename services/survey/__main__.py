@@ -7,13 +7,18 @@ from gevent import monkey
 monkey.patch_all()
 
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 # before prometheus_client is imported: it asks once whether several processes share the metrics
-_METRICS = tempfile.TemporaryDirectory(prefix="sipas-survey-metrics-")
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = _METRICS.name
+_SHARED = tempfile.TemporaryDirectory(prefix="sipas-survey-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _SHARED.name
+
+from gunicorn.errors import HaltServer
 
 from services.survey.server import Server
+from services.survey.siblings import Siblings
 from sipas.settings import SurveySettings, load_or_exit
 from sipas.telemetry import configure_logging
 
@@ -22,7 +27,10 @@ def main() -> None:
     """Check the settings, then serve until SIGTERM."""
     settings = load_or_exit(SurveySettings)
     configure_logging(settings.log_format)
-    Server(settings).run()
+    try:
+        Server(settings, Siblings(Path(_SHARED.name) / "ready")).run()
+    except HaltServer as halt:  # a second worker ended before the arbiter had stopped
+        sys.exit(halt.exit_status)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from services.survey import metrics
+from services.survey.about import about
 from services.survey.fields import read_json
 from services.survey.intake import Intake
 from services.survey.pages import CHOICE_SEPARATOR, HEADERS, Language, Pages, choices_of, language_of
@@ -63,6 +64,7 @@ def make_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES + 1  # a chunked body is cut there without a word: see _body
     site = _Site(parts)
     app.add_url_rule("/v1/responses", view_func=site.submit, methods=["POST"])
+    app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
     app.add_url_rule("/check/<code>", view_func=site.check, methods=["GET"])
     app.add_url_rule("/<code>", view_func=site.form, methods=["GET"])
@@ -92,6 +94,10 @@ class _Site:
         body = _encode({"response_id": sheet.response_id, "status": status})
         metrics.SECONDS.labels("responses").observe(time.perf_counter() - began)
         return Response(body, 202, content_type="application/json")
+
+    def about(self) -> Response:
+        """`GET /v1/about`."""
+        return Response(_encode(about(self._registry())), content_type="application/json")
 
     # --- citizens
 

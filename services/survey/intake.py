@@ -53,8 +53,8 @@ class Outbox:
         )
 
     def close(self) -> None:
-        """Give up what was not acknowledged yet: those who wait for it are told at once."""
-        self._publisher.close(0)
+        """Return when everything was acknowledged or given up."""
+        self._publisher.close(ACK_S + 1)
 
 
 def drain(spool: Spool, outbox: Outbox) -> int:
@@ -65,7 +65,13 @@ def drain(spool: Spool, outbox: Outbox) -> int:
     outbox.send(*(events.decode_response(payload) for payload in batch.payloads))
     spool.remove(batch)
     metrics.DRAINED.inc(len(batch.payloads))
+    _show(spool)
     return len(batch.payloads)
+
+
+def _show(spool: Spool) -> None:
+    metrics.SPOOL_BYTES.set(spool.size)
+    metrics.SPOOL_RECORDS.set(spool.records)
 
 
 class Intake:
@@ -79,6 +85,7 @@ class Intake:
         self._wake = threading.Event()
         self._loop = threading.Thread(target=self._run, name="drain", daemon=True)
         metrics.KAFKA_AWAY.set(1)
+        _show(spool)
 
     @property
     def kafka_up(self) -> bool:
@@ -105,6 +112,7 @@ class Intake:
             else:
                 return "accepted"
         self._spool.append(events.encode(sheet))
+        _show(self._spool)
         self._wake.set()
         return "spooled"
 
@@ -123,7 +131,8 @@ class Intake:
         metrics.PUBLISH_FAILURES.inc()
         metrics.KAFKA_AWAY.set(1)
         _log.warning("Kafka is away; answers go to the spool", reason=reason)
-        outbox.close()
+        # other requests still wait for it, each no longer than ACK_S
+        threading.Thread(target=outbox.close, name="close", daemon=True).start()
 
     def _run(self) -> None:
         try:
@@ -138,8 +147,6 @@ class Intake:
             outbox = self._outbox or self._reconnected()
             while outbox is not None and not self._stop.is_set() and self._drained(outbox):
                 pass
-            metrics.SPOOL_BYTES.set(self._spool.size)
-            metrics.SPOOL_RECORDS.set(self._spool.records)
             self._wake.wait(RETRY_S)
             self._wake.clear()
             if self._outbox is None:

@@ -24,7 +24,7 @@ from sipas.registry import Counter, Registry
 
 Language = Literal["vi", "en"]
 
-_CSS = (files("services.survey") / "templates" / "page.css").read_text(encoding="utf-8")
+_CSS = (files("services.survey") / "page.css").read_text(encoding="utf-8")
 _CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
 
 HEADERS: Mapping[str, str] = {

@@ -6,31 +6,52 @@ there with address and header.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import time
 from typing import Any
 
 import gevent
 from gevent.pywsgi import WSGIServer
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client import multiprocess
 
 from services.survey import metrics
+from services.survey.siblings import Siblings
 from services.survey.worker import Worker
 from sipas.settings import Address, SurveySettings
 from sipas.telemetry import admin_app, logger
 
 STOP_WITHIN_S = 20
 KEEP_ALIVE_S = 75
+WAIT_S = 0.1
+REGISTRY_S = 3.0
+"""How long the registry takes to read when nothing is wrong, generously."""
 
 _log = logger(__name__)
 
 
+class Logger(GunicornLogger):  # type: ignore[misc]
+    """Gunicorn's log lines among ours, in our form."""
+
+    def setup(self, _cfg: object) -> None:
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+
+
 class DiscreetWorker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker that logs and echoes nothing of a malformed request."""
+    """A gevent worker that logs and echoes nothing of a malformed request, and leaves connections to its siblings
+    until it can serve them.
+    """
+
+    def run(self) -> None:
+        self.app.wait_for_registry(self)
+        super().run()
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:  # noqa: ARG002
         if isinstance(exc, ParseException):
@@ -48,10 +69,11 @@ class DiscreetWorker(GeventWorker):  # type: ignore[misc]
 class Server(BaseApplication):  # type: ignore[misc]
     """The arbiter and its workers."""
 
-    def __init__(self, settings: SurveySettings) -> None:
+    def __init__(self, settings: SurveySettings, siblings: Siblings) -> None:
         self._settings = settings
         self._admin = _listen(settings.admin)
         self._worker: Worker | None = None
+        self._siblings = siblings
         super().__init__()
 
     def load_config(self) -> None:
@@ -64,8 +86,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": STOP_WITHIN_S,
             "timeout": 60,
             "accesslog": None,
-            "errorlog": "-",
-            "loglevel": "warning",
+            "logger_class": Logger,
             "control_socket_disable": True,
             "proc_name": "services.survey",
             "worker_exit": self._exited,
@@ -82,6 +103,21 @@ class Server(BaseApplication):  # type: ignore[misc]
         WSGIServer(self._admin, admin_app(worker.not_ready, metrics.registry()), log=None).start()
         worker.start()
         return worker.app
+
+    def wait_for_registry(self, of_gunicorn: GeventWorker) -> None:
+        """Return when this worker has its registry, or when none has for a while: then it must say 503 itself."""
+        worker = self._worker
+        assert worker is not None  # noqa: S101 - load was called before
+        soon = time.monotonic() + REGISTRY_S
+        while of_gunicorn.alive and not worker.has_registry and (time.monotonic() < soon or self._siblings.any_ready()):
+            of_gunicorn.notify()
+            gevent.sleep(WAIT_S)
+        gevent.spawn(self._join, worker)
+
+    def _join(self, worker: Worker) -> None:
+        while not worker.has_registry:
+            gevent.sleep(WAIT_S)
+        self._siblings.join()
 
     def _exited(self, _arbiter: object, _gunicorn_worker: object) -> None:
         if self._worker is not None:

@@ -83,7 +83,7 @@ class Sheets:
         if errors or asked is None:
             raise Problem("invalid", errors=errors)
         if via != "import" and (closed := [name for name in IMPORT_ONLY if name in given]):
-            lacking = "bad-key" if via == "form" else "wrong-scope"
+            lacking = "no-key" if via == "form" else "wrong-scope"
             raise Problem(lacking, errors=[wrong(name, "needs-import-key") for name in closed])
 
         token = self._token(given, asked)

@@ -27,6 +27,8 @@ from typing import NamedTuple
 from services.survey.frames import frame, read_frames
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+LARGEST = 64 * 1024
+"""More than any answer takes."""
 SUFFIX = ".segment"
 UNBORN = "."
 """Begins the name of a directory that is not locked yet; `adopt` leaves it alone."""
@@ -53,10 +55,18 @@ class _Segment:
 class Spool:
     """The spool of one process. Safe to share between threads; `sync` is fsync, or what does it aside."""
 
-    def __init__(self, directory: Path, *, max_bytes: int, sync: Callable[[int], object] = os.fsync) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int,
+        sync: Callable[[int], object] = os.fsync,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._sync = sync
+        self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
         self._segments: list[_Segment] = []
@@ -82,7 +92,7 @@ class Spool:
     @property
     def has_room(self) -> bool:
         """Whether another answer of any size would be taken."""
-        return self._failed is None and self._used + SEGMENT_BYTES // 64 <= self._max_bytes
+        return self._failed is None and self._used + LARGEST <= self._max_bytes
 
     @property
     def _used(self) -> int:
@@ -171,7 +181,7 @@ class Spool:
         return _Segment(path, size, len(payloads))
 
     def _write(self, framed: bytes) -> None:
-        if self._fd is None or self._segments[-1].size + len(framed) > SEGMENT_BYTES:
+        if self._fd is None or self._segments[-1].size + len(framed) > self._segment_bytes:
             self._begin_segment()
         assert self._fd is not None  # noqa: S101 - _begin_segment has set it
         segment = self._segments[-1]

@@ -72,6 +72,11 @@ class Worker:
         self._intake.stop()
         self._spool.close()
 
+    @property
+    def has_registry(self) -> bool:
+        """Whether counters are known."""
+        return self._follower is not None
+
     def not_ready(self) -> Reasons:
         """Why this worker should get no requests."""
         reasons = []

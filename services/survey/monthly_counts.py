@@ -1,0 +1,170 @@
+"""Monthly counts per level, collected elsewhere, as single sheets. Pure: the text and today's date are passed in.
+
+A sheet is known by agency, method, month, level and its running number among that month's sheets of that level, and
+by nothing else. So a file that is imported again, or that was continued since, counts each answer once, whatever its
+order of rows. A count that was corrected downwards takes nothing back: the log forgets no answer.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+LEVELS = (1, 2, 3, 4, 5)
+MONTH = "month"
+COUNTS = tuple(f"n{level}" for level in LEVELS)
+COLUMNS = (MONTH, *COUNTS)
+HIGHEST_COUNT = 1_000_000
+"""Of one level in one month: more is a slip of the pen, and each answer becomes a sheet."""
+FIRST_YEAR = 2000
+"""Before it lie only slips of the pen, which the log would keep for ever."""
+
+_IDS = UUID("5c0b6f5e-8d0f-4a53-9a3e-6f1d1f2a7c11")
+
+
+class Fault(NamedTuple):
+    """What is wrong in a file, and where; `row` counts from 1 (the header), `column` is "" for the whole row."""
+
+    row: int
+    column: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}, {self.column}: {self.why}" if self.column else f"row {self.row}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyCounts:
+    """How many sheets of each level, 1 to 5, a month has."""
+
+    first: date
+    counts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Sheets of the month."""
+        return sum(self.counts)
+
+    @property
+    def days(self) -> int:
+        """Days of the month."""
+        return monthrange(self.first.year, self.first.month)[1]
+
+    def __str__(self) -> str:
+        return f"{self.first:%Y-%m}"
+
+
+@dataclass(frozen=True, slots=True)
+class CountedSheet:
+    """One answer of a monthly count."""
+
+    response_id: UUID
+    answered_on: date
+    level: int
+
+
+def read_counts(text: str, today: date) -> tuple[list[MonthlyCounts], list[Fault]]:
+    """The months of a CSV file, oldest first, and everything that is wrong with it.
+
+    The header names the columns `month` (2026-10) and `n1` to `n5`; others are ignored, as are empty lines. A month
+    that is not over on `today` is a fault: its count would still grow, but its days are spread only once.
+    """
+    try:
+        rows = [(line, row) for line, row in _rows(text) if row]
+    except csv.Error as reason:
+        return [], [Fault(1, "", f"this is not a CSV file: {reason}")]
+    if not rows:
+        return [], [Fault(1, "", "the file is empty")]
+    (header_line, header), *body = rows
+    names = [name.lower() for name in header]
+    found = Counter(names)
+    faults = [Fault(header_line, name, "the column is missing") for name in COLUMNS if name not in found]
+    faults += [Fault(header_line, name, "the column stands there twice") for name in COLUMNS if found[name] > 1]
+    if faults:
+        return [], faults
+    if not body:
+        return [], [Fault(header_line, "", "no month follows the header")]
+
+    months: dict[date, MonthlyCounts] = {}
+    for line, row in body:
+        if any(row[len(names) :]):
+            faults.append(Fault(line, "", f"{len(row)} cells, but the header names {len(names)} columns"))
+            continue
+        cells = dict(zip(names, row, strict=False))
+        first = _month(cells.get(MONTH, ""), today)
+        counts = [_count(cells.get(name, "")) for name in COUNTS]
+        wrong = [
+            Fault(line, name, value)
+            for name, value in zip(COLUMNS, (first, *counts), strict=True)
+            if isinstance(value, str)
+        ]
+        if isinstance(first, date) and first in months:
+            wrong.append(Fault(line, MONTH, f"{first:%Y-%m} stands in the file twice"))
+        faults += wrong
+        if isinstance(first, date):
+            months.setdefault(first, MonthlyCounts(first, tuple(count for count in counts if isinstance(count, int))))
+    return [] if faults else sorted(months.values(), key=lambda month: month.first), faults
+
+
+def sheets_of(agency: str, method: str, month: MonthlyCounts) -> Iterator[CountedSheet]:
+    """Every sheet of a month, spread evenly: each day gets as many as any other or one more, and each level is
+    spread over the month by itself, so that no day is all one level where the counts allow it.
+    """
+    # each sheet stands in the middle of its share of its level's month
+    order = sorted(
+        (Fraction(2 * number - 1, 2 * count), level, number)
+        for level, count in zip(LEVELS, month.counts, strict=True)
+        for number in range(1, count + 1)
+    )
+    for at, (_place, level, number) in enumerate(order):
+        day = at * month.days // month.total + 1
+        yield CountedSheet(sheet_id(agency, method, month, level, number), month.first.replace(day=day), level)
+
+
+def sheet_id(agency: str, method: str, month: MonthlyCounts, level: int, number: int) -> UUID:
+    """The id of the `number`-th sheet, from 1, of a month's level. It must never come out otherwise."""
+    return uuid5(_IDS, f"{agency}/{method}/{month}/{level}/{number}")
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    # a spreadsheet may begin the file with a byte order mark
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        yield reader.line_num, cells if any(cells) else []
+
+
+def _month(cell: str, today: date) -> date | str:
+    """The first day, or what is wrong."""
+    if not cell:
+        return "is missing"
+    found = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", cell)
+    if not found:
+        return f"{cell!r} is not a month such as 2026-10"
+    year, month = int(found[1]), int(found[2])
+    if year < FIRST_YEAR:
+        return f"{cell} is before {FIRST_YEAR}"
+    if date(year, month, monthrange(year, month)[1]) > today:
+        return f"{cell} is not over yet"
+    return date(year, month, 1)
+
+
+def _count(cell: str) -> int | str:
+    """The count, or what is wrong."""
+    if not cell:
+        return "is missing"
+    if re.fullmatch(r"-[0-9]+", cell):
+        return f"{cell} is negative"
+    if not re.fullmatch(r"[0-9]{1,15}", cell):
+        return f"{cell!r} is not a whole number"
+    count = int(cell)
+    return count if count <= HIGHEST_COUNT else f"{cell} is more than {HIGHEST_COUNT:,}"

@@ -1,0 +1,191 @@
+"""Kafka goes away, a worker is killed, the disk fills: every answer that got 202 is in the log in the end."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from deploy.local.programs import ROOT
+from tests.servers import KafkaServer, wait_until
+from tests.survey_stack import OPEN, SHARED, SUBMIT_KEY, Survey, records, set_up_namespace, small_registry
+
+ANSWERS = 2_000
+CLIENTS = 16
+
+
+class Citizens:
+    """Send answers with ids of their own from many threads; remember what was promised."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.accepted: set[str] = set()
+        self.spooled: set[str] = set()
+        self.refused = 0
+        self.broken = 0
+        self.slowest_s = 0.0
+
+    @property
+    def promised(self) -> set[str]:
+        return self.accepted | self.spooled
+
+    @property
+    def tried(self) -> int:
+        return len(self.promised) + self.refused + self.broken
+
+    def send(self, answers: int) -> None:
+        left = iter(range(answers))
+        lock = threading.Lock()
+
+        def one_after_the_other() -> None:
+            while True:
+                with lock:
+                    number = next(left, None)
+                if number is None:
+                    return
+                self._send_one(number)
+
+        threads = [threading.Thread(target=one_after_the_other) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _send_one(self, number: int) -> None:
+        response_id = str(uuid.uuid4())
+        where = {"counter": SHARED, "agency": "so-b"} if number % 2 else {"counter": OPEN}
+        began = time.monotonic()
+        try:
+            answer = self.survey.submit(where | {"response_id": response_id, "answers": {"ACCESS": 4}}, SUBMIT_KEY)
+        except (OSError, HTTPException):  # its worker was killed: no promise was made
+            self.broken += 1
+            return
+        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+        if answer.status == 202:
+            {"accepted": self.accepted, "spooled": self.spooled}[answer.json["status"]].add(response_id)
+        else:
+            assert answer.status == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            self.refused += 1
+
+
+def in_log(kafka: KafkaServer, namespace: str) -> list[str]:
+    return [json.loads(record.value)["response_id"] for record in records(kafka.bootstrap, namespace)]
+
+
+def kill_a_worker(survey: Survey) -> None:
+    os.kill(survey.workers()[0], signal.SIGKILL)
+
+
+def stop_by_sigstop(kafka: KafkaServer) -> Callable[[], object]:
+    kafka.pause()
+    return kafka.resume
+
+
+def stop_by_sigkill(kafka: KafkaServer) -> Callable[[], object]:
+    kafka.kill()
+    return kafka.start
+
+
+@pytest.mark.parametrize("stop", [stop_by_sigstop, stop_by_sigkill], ids=["paused", "killed"])
+def test_what_was_promised_while_kafka_was_away_and_a_worker_was_killed_is_in_the_log(
+    tmp_path: Path, namespace: str, stop: Callable[[KafkaServer], Callable[[], object]]
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            citizens = Citizens(survey)
+            sending = threading.Thread(target=citizens.send, args=(ANSWERS,))
+            sending.start()
+            wait_until(lambda: citizens.tried > 200, what="answers that Kafka took")
+            start_again = stop(kafka)
+            wait_until(lambda: len(citizens.spooled) > 300, what="answers that were spooled")
+            kill_a_worker(survey)
+            sending.join()
+            start_again()
+            wait_until(lambda: survey.metric("sipas_survey_workers_without_kafka") == 0, what="Kafka to be used again")
+            wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
+            after = Citizens(survey)
+            after.send(50)
+        log = in_log(kafka, namespace)
+    assert citizens.tried == ANSWERS
+    assert len(citizens.accepted) > 150
+    assert len(citizens.spooled) > 1_000
+    assert citizens.refused == 0
+    assert citizens.promised <= set(log)
+    assert len(after.accepted) == 50
+    assert after.accepted <= set(log)
+
+
+def test_while_kafka_is_away_nobody_waits_for_it(tmp_path: Path, namespace: str) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey", SIPAS_SURVEY_WORKERS="1") as survey:
+            kafka.pause()
+            Citizens(survey).send(CLIENTS)
+            away = Citizens(survey)
+            away.send(400)
+            assert survey.admin("/readyz").status == 200
+            kafka.resume()
+            wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
+    assert len(away.spooled) == 400
+    assert away.slowest_s < 1
+
+
+def test_a_full_spool_answers_503_and_is_not_ready(tmp_path: Path, namespace: str) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        settings = {"SIPAS_SURVEY_WORKERS": "1", "SIPAS_SPOOL_MAX_MB": "1"}
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey", **settings) as survey:
+            kafka.pause()
+            citizens = Citizens(survey)
+            citizens.send(5_000)
+            assert citizens.refused > 0
+            assert survey.admin("/readyz").status == 503
+            kafka.resume()
+            wait_until(lambda: survey.admin("/readyz").status == 200, what="the survey to be ready again")
+            wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
+        assert citizens.promised <= set(in_log(kafka, namespace))
+
+
+def test_a_survey_that_ends_while_kafka_is_away_leaves_its_answers_to_sipas_spool_drain(
+    tmp_path: Path, namespace: str
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            kafka.kill()
+            citizens = Citizens(survey)
+            citizens.send(100)
+            survey.stop()
+        assert len(citizens.spooled) == 100
+        command = [str(ROOT / ".venv/bin/sipas"), "spool", "drain"]
+        away = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert (away.returncode, "100 answers stay on the disk" in away.stderr) == (1, True)
+        kafka.start()
+        drained = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert (drained.returncode, drained.stdout) == (0, "100 answers sent\n")
+        assert citizens.spooled == set(in_log(kafka, namespace))
+        again = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert (again.returncode, again.stdout) == (0, "nothing is left on the disk\n")
+
+
+def test_sigterm_finishes_the_requests_that_are_on_their_way(tmp_path: Path, namespace: str) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            citizens = Citizens(survey)
+            sending = threading.Thread(target=citizens.send, args=(1_000,))
+            sending.start()
+            wait_until(lambda: citizens.tried > 200, what="answers that Kafka took")
+            survey.stop()
+            sending.join()
+        assert citizens.accepted <= set(in_log(kafka, namespace))
+        assert not list((tmp_path / "survey/spool").iterdir())
