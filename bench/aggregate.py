@@ -63,9 +63,11 @@ def main() -> None:
     parser.add_argument("--counters", type=int, default=4)
     options = parser.parse_args()
     dice = random.Random(20261122)
-    with tempfile.TemporaryDirectory() as directory, KafkaServer(Path(directory)) as kafka, RedisServer(
-        Path(directory)
-    ) as redis:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        KafkaServer(Path(directory)) as kafka,
+        RedisServer(Path(directory)) as redis,
+    ):
         bootstrap = [kafka.bootstrap]
         log = Log(bootstrap)
         log.create("bench", partitions=PARTITIONS, replication=1)
@@ -106,6 +108,8 @@ def main() -> None:
                     raise SystemExit("the aggregator ended")
                 time.sleep(0.01)  # the measured process must not be disturbed by its observer
             seconds = time.monotonic() - first
+            times = Path(f"/proc/{aggregator.pid}/stat").read_text().rpartition(")")[2].split()
+            cpu = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
             memory = Path(f"/proc/{aggregator.pid}/status").read_text().split("VmHWM:")[1].split()[0]
         finally:
             aggregator.terminate()
@@ -119,8 +123,13 @@ def main() -> None:
         if counted != options.sheets or sum(ends.values()) != options.sheets:
             raise SystemExit(f"counted {counted} of {options.sheets}: a wrong count is no measurement")
         print(machine())
-        print(f"{(done - begun_at) / seconds:,.0f} answers/s exactly once, one process ({done - begun_at:,} in {seconds:.1f} s)")
-        print(f"{int(memory) / 1024:.0f} MB peak resident, {options.agencies} agencies, {options.counters} counters each")
+        print(
+            f"{(done - begun_at) / seconds:,.0f} answers/s exactly once, one process ({done - begun_at:,} in {seconds:.1f} s)"
+        )
+        print(f"{cpu / done * 1e6:.0f} µs of processor time an answer, start of the process included")
+        print(
+            f"{int(memory) / 1024:.0f} MB peak resident, {options.agencies} agencies, {options.counters} counters each"
+        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ is never missing; (topic, partition, offset) tells copies apart.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -81,16 +82,18 @@ class Fuse:
 
     def __init__(self, window: str = "") -> None:
         """`window`: what `str()` of an earlier fuse gave."""
-        self._bits = [bit == "x" for bit in window]
+        self._window = deque((mark == "x" for mark in window), maxlen=WINDOW)
+        self._bad = sum(self._window)
 
     def blows(self, *, bad: bool) -> bool:
         """Note one record; True when the fuse blows on it (the record is then not noted)."""
-        bits = [*self._bits[-(WINDOW - 1) :], bad] if len(self._bits) >= WINDOW else [*self._bits, bad]
-        count = sum(bits)
-        if bad and count >= FEWEST and count > SHARE * len(bits):
+        full = len(self._window) == WINDOW
+        count = self._bad + bad - (full and self._window[0])
+        if bad and count >= FEWEST and count > SHARE * (len(self._window) + (not full)):
             return True
-        self._bits = bits
+        self._window.append(bad)
+        self._bad = count
         return False
 
     def __str__(self) -> str:
-        return "".join("x" if bad else "." for bad in self._bits)
+        return "".join("x" if bad else "." for bad in self._window)
