@@ -194,8 +194,11 @@ def _watched(
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, state.last_closed), facts, base)
     state, closing = settle(rule_on, _reporting(series, name, rule_on, state.last_closed, last_over), facts, state)
     still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
-    _, opening = watch(rule_on, still_open, (*facts, *closing), state)
-    return Watcher(base, state), (*closing, *opening)
+    found = list(closing)
+    # one look gives one event; looking until nothing is new, a later look at the same totals gives none
+    while opening := watch(rule_on, still_open, (*facts, *found), state)[1]:
+        found += opening
+    return Watcher(base, state), found
 
 
 def _changed_since(series: Series, state: Detector) -> bool:

@@ -1,0 +1,453 @@
+"""The notifier as a process, between real Kafka, real Redis and a real mail server.
+
+Totals are written to `tallies` as the aggregator would, the marker first.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as modern
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiosmtpd.controller import Controller
+from kafka import KafkaAdminClient
+
+from deploy.local.programs import HOST, ROOT, ask_redis
+from services.notifier.record import AlertLog
+from sipas.broker import Log, Publisher, Topics, Written, partition_of, publish_together
+from sipas.events import AgencyDay, AlertChanged, Entry, Rebuilt, encode, headers
+from sipas.ledger import Ledgers
+from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
+
+ZONE = "Asia/Ho_Chi_Minh"
+PARTITIONS = 2
+SHEETS = 40
+QUESTIONS = ("ACCESS", "PROC", "STAFF", "RESULT", "FEEDBACK")
+NAMES = {"so-noi-vu": "Sở Nội vụ", "so-y-te": "Sở Y tế", "so-cong-thuong": "Sở Công Thương"}
+
+
+def today() -> date:
+    return datetime.now(ZoneInfo(ZONE)).date()
+
+
+class Mailbox:
+    """A mail server that keeps what it accepted; `on_mail` runs before it says so."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.on_mail: Callable[[], None] = lambda: None
+        self.port = free_port()
+        self._controller: Controller | None = None
+
+    def start(self) -> None:
+        self._controller = Controller(self, hostname=HOST, port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+
+    async def handle_DATA(self, _server, _session, envelope) -> str:
+        self.mails.append(message_from_bytes(envelope.content, EmailMessage, policy=modern))
+        self.on_mail()
+        return "250 OK"
+
+    def subjects(self, to: str = "vi@tinhmau.example") -> list[str]:
+        return [str(mail["Subject"]) for mail in self.mails if mail["To"] == to]
+
+
+class Notifier(Program):
+    """One `services.notifier`."""
+
+    def __init__(self, name: str, env: dict[str, str], directory: Path) -> None:
+        self.admin = free_port()
+        own = {"SIPAS_NOTIFIER_ADMIN": f"{HOST}:{self.admin}", "SIPAS_INSTANCE": name}
+        super().__init__(name, [sys.executable, "-m", "services.notifier"], directory, os.environ | env | own)
+
+    def ask(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin}{path}", timeout=2) as answer:
+            return answer.read().decode()
+
+    def ready(self) -> bool:
+        try:
+            return bool(self.ask("/readyz"))
+        except OSError:
+            return False
+
+    def metric(self, name: str) -> float:
+        return next(float(line.split()[1]) for line in self.ask("/metrics").splitlines() if line.startswith(f"{name} "))
+
+
+def entry(kind: str, entry_id: str, /, **value) -> Entry:
+    return Entry(kind=kind, id=entry_id, history=({"valid_from": None, "valid_to": None, **value},))
+
+
+class Stack:
+    """A namespace with three agencies, their leaders, and the means to be their aggregator."""
+
+    def __init__(self, bootstrap: str, redis: RedisServer, namespace: str, directory: Path) -> None:
+        self.bootstrap, self.redis, self.namespace, self.directory = [bootstrap], redis, namespace, directory
+        self.topics = Topics(namespace)
+        self.kafka = Log(self.bootstrap)
+        self.publisher = Publisher(self.bootstrap)
+        self.ledgers = Ledgers(redis.url, namespace)
+        self.mailbox = Mailbox()
+        self.version = 0
+        self.env = {
+            "SIPAS_NAMESPACE": namespace,
+            "SIPAS_TIMEZONE": ZONE,
+            "SIPAS_KAFKA_BOOTSTRAP": bootstrap,
+            "SIPAS_REDIS_URL": redis.url,
+            "SIPAS_BOARD_URL": "https://board.example",
+            "SIPAS_SMTP_URL": f"smtp://{HOST}:{self.mailbox.port}",
+            "SIPAS_MAIL_FROM": "sipas@tinhmau.example",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.kafka.create(namespace, partitions=PARTITIONS, replication=1)
+        names = {agency: {"vi": name, "en": agency} for agency, name in NAMES.items()}
+        self.record(
+            "registry",
+            entry("namespace", namespace, timezone=ZONE, partitions=PARTITIONS, demo=False),
+            entry("block", "so", name={"vi": "Sở", "en": "Departments"}, order=1),
+            *(entry("agency", agency, name=name, block="so", kind="SO") for agency, name in names.items()),
+        )
+        self.record(
+            "people",
+            entry("person", "giam-doc", name="A", email="vi@tinhmau.example", leads=list(NAMES)),
+            entry("person", "director", name="B", email="en@tinhmau.example", language="en", leads=["so-noi-vu"]),
+        )
+        for partition in range(PARTITIONS):
+            self.mark(partition)
+
+    def record(self, topic: str, *entries: Entry) -> None:
+        name = getattr(self.topics, topic)
+        written = [
+            Written(name, f"{one.kind}/{one.id}", encode(one), headers(one, event_id="t", source="/t", at=now()))
+            for one in entries
+        ]
+        publish_together(self.bootstrap, f"{name}.test", written)
+
+    def mark(self, partition: int) -> None:
+        event = Rebuilt(partition=partition, version=(0, 0))
+        self.publish(event, f"rebuilt/{partition}", partition)
+
+    def publish(self, event, key: str, partition: int) -> None:
+        marks = headers(event, event_id="t", source="/t/aggregator", at=now())
+        self.publisher.publish(self.topics.tallies, encode(event), key=key, headers=marks, partition=partition)
+
+    def tell(self, day: date, share: float, agency: str = "so-noi-vu") -> None:
+        """A day of `SHEETS` sheets, each wholly satisfied or not at all, with STAFF the worst."""
+        self.version += 1
+        satisfied = round(share * SHEETS)
+        fields = {"responses": SHEETS, "5/5": satisfied, "0/5": SHEETS - satisfied}
+        for question in QUESTIONS:
+            fields |= {f"{question}:5": satisfied, f"{question}:2": SHEETS - satisfied}
+        event = AgencyDay(
+            agency=agency,
+            method="quick-5@1",
+            day=day,
+            version=(0, self.version),
+            as_of=None,
+            fields={name: number for name, number in fields.items() if number},
+            parts={},
+        )
+        key = f"{agency}/quick-5@1/{day}"
+        self.publish(event, key, partition_of(agency, PARTITIONS))
+
+    def tell_usual(self, first: date, days: int, agency: str = "so-noi-vu") -> date:
+        """Days at 90 %; the day after them."""
+        for number in range(days):
+            self.tell(first + timedelta(days=number), 0.90 + 0.025 * (number % 3 - 1), agency)
+        return first + timedelta(days=days)
+
+    def tell_fall(self, first: date, days: int, agency: str = "so-noi-vu", share: float = 0.725) -> date:
+        """A fall that is possible on its third day and confirmed on its fourth."""
+        for number in range(days):
+            self.tell(first + timedelta(days=number), share, agency)
+        return first + timedelta(days=days)
+
+    def notifier(self, name: str = "notifier", **env: str) -> Notifier:
+        return Notifier(name, self.env | env, self.directory)
+
+    def is_settled(self) -> bool:
+        """Everything is judged, told and sent."""
+        for partition, (_, end) in self.kafka.bounds(self.topics.tallies).items():
+            slot = self.ledgers.slot("judge", partition)
+            position, [outbox] = slot.snapshot([slot.key("outbox")])
+            if position is None or int(position["next_offset"]) != end or outbox:
+                return False
+        return self.is_queued() and not self.queue()
+
+    def is_queued(self) -> bool:
+        """Every alert has come to the courier."""
+        position = self.ledgers.slot("courier", 0).position()
+        [(_, end)] = self.kafka.bounds(self.topics.alerts).values()
+        return position is not None and int(position["next_offset"]) == end
+
+    def queue(self) -> dict[str, str]:
+        slot = self.ledgers.slot("courier", 0)
+        return slot.snapshot([slot.key("queue")])[1][0]
+
+    def settle(self) -> None:
+        wait_until(self.is_settled, 30, "everything to be judged and told")
+
+    def read_alerts(self) -> AlertLog:
+        log = AlertLog(self.bootstrap, self.namespace)
+        log.catch_up()
+        log.close()
+        return log
+
+    def kinds(self, agency: str = "so-noi-vu") -> list[str]:
+        return [alert.kind for alert in self.read_alerts().alerts.values() if alert.agency == agency]
+
+    def records_by_id(self) -> Counter[str]:
+        """How often each alert and each delivery stands in the topic."""
+        from services.notifier.record import read_alert_record
+        from sipas.broker import WholeTopicReader
+
+        reader = WholeTopicReader(self.bootstrap, self.topics.alerts)
+        events = [read_alert_record(record) for record in reader.to_end()]
+        reader.close()
+        return Counter(event.id if isinstance(event, AlertChanged) else event.message_id for event in events if event)
+
+    def close(self) -> None:
+        self.mailbox.stop()
+        self.publisher.close()
+        self.kafka.close()
+        self.ledgers.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def stack(kafka: KafkaServer, tmp_path: Path, namespace: str) -> Iterator[Stack]:
+    """Redis of its own: tests flush it."""
+    with RedisServer(tmp_path) as redis, ExitStack() as closing:
+        made = Stack(kafka.bootstrap, redis, namespace, tmp_path)
+        closing.callback(made.close)
+        made.mailbox.start()
+        yield made
+
+
+def vi(kind: str, agency: str = "so-noi-vu") -> str:
+    return {
+        "possible": f"Sự hài lòng có thể đang giảm: {NAMES[agency]}",
+        "confirmed": f"Sự hài lòng giảm rõ: {NAMES[agency]}",
+        "recovered": f"Sự hài lòng đã hồi phục: {NAMES[agency]}",
+    }[kind]
+
+
+def test_a_fall_of_twenty_points_is_one_mail_and_its_end_another(stack: Stack):
+    """In a demo, whose clock is the data's own: otherwise a fall and its end would take weeks."""
+    with stack.notifier(SIPAS_DEMO="true"):
+        day = stack.tell_usual(date(2026, 1, 5), 60)
+        stack.settle()
+        assert stack.mailbox.mails == []
+        for number in range(25):
+            day = stack.tell_fall(day, 1, share=0.70) if number < 5 else stack.tell_usual(day, 1)
+            stack.settle()
+    assert stack.kinds() == ["possible", "confirmed", "recovered"]
+    demo = "[DỮ LIỆU MẪU]"
+    assert stack.mailbox.subjects() == [f"{demo} {vi('confirmed')}", f"{demo} {vi('recovered')}"]
+    assert stack.mailbox.mails[0].get_body(("plain",)).get_content().startswith("DỮ LIỆU MẪU\n")
+
+
+def test_each_leader_gets_one_mail_for_each_change_in_their_language(stack: Stack):
+    with stack.notifier():
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        for _ in range(4):
+            day = stack.tell_fall(day, 1)
+            stack.settle()
+        settled = stack.mailbox.subjects()
+        assert settled == [vi("possible"), vi("confirmed")]
+        assert [subject.split(":")[0] for subject in stack.mailbox.subjects("en@tinhmau.example")] == [
+            "Satisfaction may have fallen",
+            "Satisfaction has clearly fallen",
+        ]
+        text = stack.mailbox.mails[0].get_body(("plain",)).get_content()
+        assert "https://board.example/agencies/so-noi-vu" in text
+        assert "DỮ LIỆU MẪU" not in text
+        told = stack.read_alerts()
+        assert sorted(told.deliveries) == sorted(
+            f"{alert}/{person}/email" for alert in told.alerts for person in ("giam-doc", "director")
+        )
+        assert "@" not in " ".join(delivery.person for delivery in told.deliveries.values())
+        command = [str(Path(sys.executable).with_name("sipas")), "alerts", "--agency", "so-noi-vu"]
+        shown = subprocess.run(command, env=os.environ | stack.env, capture_output=True, text=True, check=True)
+        assert "drop possible" in shown.stdout
+        assert "told giam-doc by email" in shown.stdout
+        lines = subprocess.run(
+            [*command, "--json"], env=os.environ | stack.env, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        assert [json.loads(line)["kind"] for line in lines] == ["possible", "confirmed"]
+
+
+def test_what_happened_years_ago_is_recorded_and_never_mailed(stack: Stack):
+    with stack.notifier():
+        day = stack.tell_usual(date(2023, 1, 1), 60)
+        stack.settle()
+        stack.tell_fall(day, 6)
+        stack.settle()
+    alerts = stack.read_alerts().alerts.values()
+    assert [alert.kind for alert in alerts] == ["possible", "confirmed"]
+    assert all(alert.historical for alert in alerts)
+    assert stack.mailbox.mails == []
+
+
+def test_late_answers_to_days_that_are_over_change_the_state_silently(stack: Stack):
+    with stack.notifier():
+        first = today() - timedelta(days=100)
+        stack.tell_usual(first, 100)
+        stack.settle()
+        slot = stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS))
+        _, [before] = slot.snapshot([slot.key("watchers")])
+        for number in range(20, 23):
+            stack.tell(first + timedelta(days=number), 0.6)
+        stack.settle()
+        _, [after] = slot.snapshot([slot.key("watchers")])
+    assert before != after
+    assert stack.kinds() == []
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+def test_a_flushed_redis_mails_nobody_twice_and_the_alert_goes_on(stack: Stack, restarted: bool):
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        day = stack.tell_fall(day, 3)
+        stack.settle()
+        assert stack.mailbox.subjects() == [vi("possible")]
+        if restarted:
+            notifier.kill()
+        assert ask_redis(stack.redis.port, "FLUSHALL").startswith(b"+OK")
+        if restarted:
+            notifier.start()
+        stack.settle()
+        assert stack.mailbox.subjects() == [vi("possible")]
+        # the fold took the alert up again: what comes next is its confirmation, not another opening
+        stack.tell_fall(day, 2)
+        stack.settle()
+        assert stack.mailbox.subjects() == [vi("possible"), vi("confirmed")]
+    assert set(stack.records_by_id().values()) == {1}
+
+
+def test_a_redis_set_back_to_an_older_copy_mails_nobody_twice(stack: Stack):
+    notifier = stack.notifier()
+    with notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        copy = ask_redis(stack.redis.port, "SAVE")
+        assert copy.startswith(b"+OK")
+        notifier.kill()
+        stack.redis.stop()
+        old = {path.name: path.read_bytes() for path in stack.redis.data.iterdir() if path.is_file()}
+        stack.redis.start()
+        notifier.start()
+        stack.tell_fall(day, 3)
+        stack.settle()
+        assert stack.mailbox.subjects() == [vi("possible")]
+        notifier.kill()
+        stack.redis.stop()
+        for name, content in old.items():
+            (stack.redis.data / name).write_bytes(content)
+        stack.redis.start()
+        notifier.start()
+        stack.settle()
+        assert stack.mailbox.subjects() == [vi("possible")]
+
+
+def test_killed_between_the_mail_servers_yes_and_the_record_it_sends_the_same_message_again(stack: Stack):
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        stack.mailbox.on_mail = notifier.kill
+        stack.tell_fall(day, 3)
+        wait_until(lambda: not notifier.alive, 30, "the notifier to be killed while it mails")
+        stack.mailbox.on_mail = lambda: None
+        assert len(stack.mailbox.mails) == 1
+        notifier.start()
+        stack.settle()
+    ids = Counter(str(mail["Message-ID"]) for mail in stack.mailbox.mails)
+    first = str(stack.mailbox.mails[0]["Message-ID"])
+    assert ids.pop(first) == 2
+    assert set(ids.values()) == {1}
+    assert set(stack.records_by_id().values()) == {1}
+
+
+def test_while_the_mail_server_is_away_messages_wait_and_nothing_else_does(stack: Stack):
+    stack.mailbox.stop()
+    with stack.notifier() as notifier:
+        ends = {
+            agency: stack.tell_usual(today() - timedelta(days=63), 60, agency) for agency in ("so-noi-vu", "so-y-te")
+        }
+        stack.settle()
+        for agency, day in ends.items():
+            stack.tell_fall(day, 3, agency)
+        wait_until(lambda: stack.kinds("so-y-te") and stack.kinds() and stack.is_queued(), 30, "both alerts")
+        wait_until(lambda: "the mail server is away" in notifier.log, 10, "a log line that says so")
+        wait_until(lambda: notifier.metric("sipas_notifier_queue_messages") == len(stack.queue()), 10, "the metric")
+        assert len(stack.queue()) == 3
+        assert notifier.ask("/readyz") == "OK\n"
+        stack.mailbox.start()
+        stack.settle()
+    counts = Counter(str(mail["Message-ID"]) for mail in stack.mailbox.mails)
+    assert set(counts.values()) == {1}
+    assert sorted(stack.mailbox.subjects()) == sorted([vi("possible"), vi("possible", "so-y-te")])
+
+
+def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
+    agencies = ["so-noi-vu", next(a for a in NAMES if partition_of(a, 2) != partition_of("so-noi-vu", 2))]
+    with stack.notifier("one") as one, stack.notifier("two") as two:
+        for notifier in (one, two):
+            wait_until(lambda n=notifier: n.metric("sipas_notifier_partitions") == 1, 30, "a share of the partitions")
+        ends = [stack.tell_usual(today() - timedelta(days=63), 60, agency) for agency in agencies]
+        stack.settle()
+        two.kill()
+        for agency, day in zip(agencies, ends, strict=True):
+            stack.tell_fall(day, 3, agency)
+        wait_until(lambda: one.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
+        stack.settle()
+    for agency in agencies:
+        assert "possible" in stack.kinds(agency)
+    assert sorted(stack.mailbox.subjects()) == sorted(vi("possible", agency) for agency in agencies)
+    assert set(stack.records_by_id().values()) == {1}
+
+
+def test_tallies_made_anew_are_gathered_silently_from_their_beginning(stack: Stack):
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        notifier.stop()
+        admin = KafkaAdminClient(bootstrap_servers=stack.bootstrap)
+        admin.delete_topics([stack.topics.tallies])
+        wait_until(lambda: stack.topics.tallies not in stack.kafka.existing(), 20, "the topic to be gone")
+        admin.close()
+        stack.kafka.create(stack.namespace, partitions=PARTITIONS, replication=1)
+        for partition in range(PARTITIONS):
+            stack.mark(partition)
+        stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.tell_fall(day - timedelta(days=20), 6)
+        notifier.start()
+        stack.settle()
+        assert "starting over" in notifier.log
+        assert stack.kinds() == []
+
+
+def test_without_a_namespace_it_says_what_to_do_and_ends(stack: Stack):
+    notifier = stack.notifier(SIPAS_TIMEZONE="Asia/Tokyo")
+    with pytest.raises(RuntimeError, match="the time zone of a namespace never changes"):
+        notifier.start()
