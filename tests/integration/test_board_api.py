@@ -1,13 +1,15 @@
 """The read API on a real Redis: arithmetic, who may see what, and what is said when it cannot be answered."""
 
-import math
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from tests.integration.board_stack import BAD, GOOD, READ, SUBMIT, TODAY, BoardStack, days_before
+from services.board.reading import Question, TallyReader
+from sipas.ledger import Ledgers
+from sipas.periods import Period
+from tests.integration.board_stack import BAD, GOOD, PARTITIONS, READ, SUBMIT, TODAY, BoardStack, days_before
 from tests.servers import RedisServer
 
 
@@ -88,13 +90,16 @@ def test_an_agency_without_sheets_has_null_and_not_zero(board: BoardStack) -> No
     assert found["as_of"] is None
 
 
-def test_days_that_differ_make_the_interval_wider_than_sheets_alone(board: BoardStack) -> None:
-    for number, day in enumerate(days_before(TODAY, 12)):
+@pytest.mark.parametrize("period", ["2026-W43", "2026-10", "2026"])
+def test_days_that_differ_make_the_interval_wider_than_sheets_alone(board: BoardStack, period: str) -> None:
+    """Also where the period is stored in months: the days inside them are looked at."""
+    for number, day in enumerate(days_before(date(2026, 10, 25), 12)):
         board.count("so-noi-vu", day, [GOOD] * (9 if number % 2 else 3) + [BAD] * (1 if number % 2 else 7))
         board.count("so-y-te", day, [GOOD] * 6 + [BAD] * 4)
-    uneven, even = board.index("so-noi-vu", READ), board.index("so-y-te", READ)
-    assert uneven["percent"] == even["percent"]
-    assert math.dist(uneven["interval"], [uneven["percent"]] * 2) > 1.5 * math.dist(even["interval"], [60.0] * 2)
+    uneven, even = (board.index(agency, READ, period=period) for agency in ("so-noi-vu", "so-y-te"))
+    widths = [one["interval"][1] - one["interval"][0] for one in (uneven, even)]
+    # a week has fewer than ten days: they say too little about how much days differ
+    assert (widths[0] > 1.5 * widths[1]) == (period != "2026-W43")
 
 
 @pytest.mark.parametrize("period", ["2026-11", "2026"])
@@ -226,6 +231,37 @@ def test_a_ledger_that_is_not_there_is_being_rebuilt(
     for keys in board.keys:
         board.ledgers._client.delete(keys.slot.key("position"))
     assert board.index("so-noi-vu")["rebuilding"] is True
+
+
+class Meanwhile(Ledgers):
+    """A ledger to which something happens after the first read of two."""
+
+    happens: Callable[[], object] | None = None
+
+    def hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
+        found = super().hashes(keys)
+        if self.happens is not None:
+            happens, self.happens = self.happens, None
+            happens()
+        return found
+
+
+@pytest.mark.parametrize("change", ["emptied", "rebuilt"])
+def test_a_ledger_that_changes_between_the_two_reads_is_not_taken_for_whole(
+    board: BoardStack, redis_server: RedisServer, change: str
+) -> None:
+    board.count("so-noi-vu", TODAY, [GOOD] * 40)
+    slot = board.keys_of("so-noi-vu").slot
+    ledgers = Meanwhile(redis_server.url, board.ledgers.namespace)
+    if change == "emptied":
+        ledgers.happens = lambda: board.ledgers._client.delete(slot.key("position"))
+    else:
+        slot.note({"rebuild_until": 1_000_000})
+        ledgers.happens = lambda: slot.note({"rebuild_until": 0})
+    question = Question("so-noi-vu", "quick-5@1", Period.parse("2026-11-22", TODAY))
+    [reading] = TallyReader(ledgers, PARTITIONS).read([question], shown=False)
+    assert reading.rebuilding
+    ledgers.close()
 
 
 def test_ranks_are_refused_while_an_agency_of_the_block_is_rebuilt(board: BoardStack) -> None:

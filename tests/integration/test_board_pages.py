@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.integration.board_stack import BAD, GOOD, PROVINCE, TODAY, BoardStack, days_before
+from tests.integration.board_stack import BAD, GOOD, PROVINCE, TODAY, BoardStack, agency, days_before
 from tests.servers import RedisServer
 
 NO_BREAK = "\u00a0"
@@ -163,6 +163,13 @@ def test_an_error_is_a_page_for_people(board: BoardStack, path: str, status: int
 def test_what_stands_in_an_address_is_not_taken_for_markup(board: BoardStack) -> None:
     for path in ("/?method=<script>x</script>", '/?period=2026-11&lang="><script>', "/agencies/<script>"):
         assert "<script" not in board.page(path)
+
+
+def test_what_stands_in_the_registry_is_not_taken_for_markup(redis_server: RedisServer, namespace: str) -> None:
+    board = BoardStack(redis_server.url, f"{namespace}m", [*PROVINCE, agency("so-la", "Sở <b>Lạ</b> & Co")])
+    for path in ("/", "/agencies/so-la"):
+        assert "Sở &lt;b&gt;Lạ&lt;/b&gt; &amp; Co" in board.page(path)
+    board.ledgers.close()
 
 
 def test_no_page_has_a_script_a_cookie_or_anything_from_elsewhere(board: BoardStack) -> None:
