@@ -120,7 +120,7 @@ class Intake:
         """End the loop. Sheets on the disk stay there for the next process."""
         self._stop.set()
         self._wake.set()
-        self._loop.join()
+        self._loop.join(1)  # it may be knocking at a Kafka that does not answer
         if self._outbox is not None:
             self._outbox.close()
 
@@ -156,6 +156,8 @@ class Intake:
         try:
             outbox = self._connect()
         except KafkaAway:
+            return None
+        if self._stop.is_set():
             return None
         try:
             drain(self._spool, outbox)

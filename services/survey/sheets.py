@@ -65,7 +65,7 @@ class Sheets:
         given, errors = read_sheet(document)
         today = now.astimezone(self._zone).date()
         wrong_fields = {error.field for error in errors}
-        counter = None if "counter" in wrong_fields else find_counter(given.get("counter"), registry)
+        counter = find_counter(given["counter"], registry) if "counter" in given else None
         asked = None
         if not {"counter", "agency", "sector", "method"} & wrong_fields:
             found = self._asked(given, counter, via, registry)
@@ -153,10 +153,8 @@ class Sheets:
         return (token.rendered_at if token and of_visit else now).astimezone(self._zone).date()
 
 
-def find_counter(text: str | None, registry: Registry) -> Counter | None:
-    """The active counter of a code as somebody wrote it; None for no code. Raises `Problem` 404 or 410."""
-    if text is None:
-        return None
+def find_counter(text: str, registry: Registry) -> Counter:
+    """The active counter of a code as somebody wrote it; raises `Problem` 404 or 410."""
     code = normalise(text)
     counter = registry.counter(code) if code else None
     if counter is None:

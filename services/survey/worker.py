@@ -14,10 +14,11 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from services.survey import metrics
-from services.survey.app import Parts, make_app
+from services.survey.app import make_app
 from services.survey.fields import Answers
 from services.survey.intake import ACK_S, Intake, Outbox
 from services.survey.pages import Pages
+from services.survey.parts import Parts
 from services.survey.sheets import Sheets
 from services.survey.spool import Spool
 from services.survey.tokens import FormTokens
@@ -54,7 +55,7 @@ class Worker:
         answers = MappingProxyType({method.id: Answers(method) for method in methods.values()})
         self.app = make_app(
             Parts(
-                registry=self._registry,
+                newest_registry=self._registry,
                 sheets=Sheets(answers, tokens, settings.zone),
                 intake=self._intake,
                 pages=Pages(methods, demo=settings.demo, contact=settings.contact, public_url=settings.public_url),

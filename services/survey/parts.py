@@ -1,0 +1,50 @@
+"""What the routes work with, made once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from services.survey import metrics
+from services.survey.intake import Intake
+from services.survey.pages import Pages
+from services.survey.sheets import Sheets
+from services.survey.spool import SpoolFull
+from services.survey.tokens import FormTokens
+from sipas.events import Response
+from sipas.problems import Problem
+from sipas.registry import Registry
+
+RETRY_AFTER = {"Retry-After": "10"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`newest_registry` gives None until the registry was read for the first time."""
+
+    newest_registry: Callable[[], Registry | None]
+    sheets: Sheets
+    intake: Intake
+    pages: Pages
+    tokens: FormTokens
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def registry(self) -> Registry:
+        """The registry; raises `Problem` unavailable while there is none."""
+        registry = self.newest_registry()
+        if registry is None:
+            raise Problem("unavailable", headers=RETRY_AFTER)
+        return registry
+
+    def accept(self, sheet: Response) -> Literal["accepted", "spooled"]:
+        """Put the sheet where it is safe; raises `Problem` unavailable when it cannot be."""
+        try:
+            status = self.intake.accept(sheet)
+        except SpoolFull:
+            raise Problem("unavailable", headers=RETRY_AFTER) from None
+        metrics.RESPONSES.labels(status, sheet.via).inc()
+        for flag in sheet.flags:
+            metrics.FLAGGED.labels(flag).inc()
+        return status
