@@ -13,9 +13,8 @@ from sipas.broker import Log, Topics, WholeTopicReader, Written, publish_togethe
 from sipas.codes import with_check
 from sipas.events import Entry, Response, decode_response, encode, headers
 from sipas.registry import token_hash
-from tests.servers import Program, is_free
+from tests.servers import Program, free_port
 
-PORTS = iter(range(23_100, 24_000))
 SUBMIT_KEY = "sipas_submit_" + "s" * 43
 IMPORT_KEY = "sipas_import_" + "i" * 43
 READ_KEY = "sipas_read_" + "r" * 43
@@ -26,10 +25,6 @@ SHARED = with_check("8K3M9QX2T")
 """A counter of two agencies, one with two sectors, one with one."""
 REVOKED = with_check("9K3M9QX2T")
 UNKNOWN = with_check("0K3M9QX2T")
-
-
-def port() -> int:
-    return next(number for number in PORTS if is_free(number))
 
 
 def names(text: str) -> dict[str, str]:
@@ -141,7 +136,7 @@ class Survey(Program):
     def __init__(
         self, bootstrap: str, namespace: str, directory: Path, *, spool: Path | None = None, **settings: str
     ) -> None:
-        self.port, self.admin_port = port(), port()
+        self.port, self.admin_port = free_port(), free_port()
         self.spool = spool or directory / "spool"
         self.namespace = namespace
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")} | {

@@ -146,7 +146,7 @@ def test_a_full_spool_answers_503_and_is_not_ready(tmp_path: Path, namespace: st
         with Survey(kafka.bootstrap, namespace, tmp_path / "survey", **settings) as survey:
             kafka.pause()
             citizens = Citizens(survey)
-            citizens.send(5_000)
+            citizens.send(3_000)
             assert citizens.refused > 0
             assert survey.admin("/readyz").status == 503
             kafka.resume()
