@@ -281,12 +281,12 @@ class Courier:
     def _send(self, message: Queued) -> bool:
         """Send one message; False when the server is away and the others need not be tried."""
         person = self._people().by_id.get(message.person)
-        if message.id in self._record.deliveries or person is None:
-            if person is None:
-                log.warning("the person was erased, the message is dropped", alert=message.alert_id)
+        alert = self._record.alerts.get(message.alert_id)
+        if message.id in self._record.deliveries or person is None or alert is None:
+            if message.id not in self._record.deliveries:
+                log.warning("the person or the alert was erased, the message is dropped", alert=message.alert_id)
             self._forget(message)
             return True
-        alert = self._record.alerts[message.alert_id]
         composed = compose(
             alert,
             self._words[person.language],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from contextlib import suppress
 from datetime import datetime
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
@@ -50,6 +51,10 @@ class Mailer:
             raise MessageRefused(type(reason).__name__) from None
         except (OSError, smtplib.SMTPException) as reason:
             raise ServerAway(str(reason)) from reason
+        else:
+            # accepted is accepted, however the goodbye goes
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
         finally:
             server.close()
 
@@ -80,7 +85,7 @@ class Mailer:
         mail["From"] = self._sender
         mail["To"] = to
         # EmailMessage would lose the space where it folds a long Vietnamese subject ("giảmrõ"; Python 3.11)
-        mail["Subject"] = Header(message.subject, "utf-8")
+        mail["Subject"] = Header(message.subject, "utf-8")  # type: ignore[assignment]  # typeshed knows only str
         mail["Auto-Submitted"] = "auto-generated"
         mail.attach(MIMEText(message.text, "plain", "utf-8"))
         mail.attach(MIMEText(message.html, "html", "utf-8"))

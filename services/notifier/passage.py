@@ -71,7 +71,7 @@ def take(
     rules: Callable[[Scope], Rules],
     today: int | None,
 ) -> Taken:
-    """Read a batch. `known`: what stands of a series; `today`: an ordinal, None for the agency's own newest day."""
+    """Read a batch. `known`: what stands of a series; `today`: an ordinal, None in a demo: the agency's newest day."""
     batch = _Batch(held, known, rules, today)
     for offset, event in arrived:
         was_folding = course.folding
@@ -138,20 +138,18 @@ class _Batch:
         self.series[scope] = series
         if not found:
             return
-        own_newest = max(newest for newest in map(self._newest, self._of_agency(scope.agency)) if newest is not None)
-        self.raised += raise_all(
-            scope,
-            found,
-            known,
-            today=own_newest if self._today is None else self._today,
-            target_holds=rules["target"](series.newest or own_newest).target is not None,
-        )
+        today = self._newest_before(scope.agency) if self._today is None else self._today
+        last = max(transition.day for _, transition in found)
+        target_holds = rules["target"](series.newest or last).target is not None
+        self.raised += raise_all(scope, found, known, today=today, target_holds=target_holds)
 
     def _of(self, scope: Scope) -> Series:
         return self.series.get(scope) or self._held.get(scope) or Series()
 
-    def _of_agency(self, agency: str) -> set[Scope]:
-        return {scope for scope in (*self._held, *self.series) if scope.agency == agency}
+    def _newest_before(self, agency: str) -> int:
+        """The agency's newest day of any method before this batch; 0 where it had none.
 
-    def _newest(self, scope: Scope) -> int | None:
-        return self._of(scope).newest
+        Before: a demo's history comes weeks at a time, and the demo's time passes through all of it.
+        """
+        newest = (series.newest for scope, series in self._held.items() if scope.agency == agency)
+        return max((day for day in newest if day is not None), default=0)

@@ -23,10 +23,23 @@ from aiosmtpd.controller import Controller
 from kafka import KafkaAdminClient
 
 from deploy.local.programs import HOST, ROOT, ask_redis
-from services.notifier.record import AlertLog
-from sipas.broker import Log, Publisher, Topics, Written, partition_of, publish_together
+from services.notifier.judge_loop import Judge
+from services.notifier.record import AlertLog, read_alert_record
+from sipas.broker import (
+    GroupReader,
+    Log,
+    Publisher,
+    PublishFailed,
+    Topics,
+    WholeTopicReader,
+    Written,
+    partition_of,
+    publish_together,
+)
 from sipas.events import AgencyDay, AlertChanged, Entry, Rebuilt, encode, headers
+from sipas.follower import read_whole
 from sipas.ledger import Ledgers
+from sipas.registry import Registry
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -180,6 +193,24 @@ class Stack:
     def notifier(self, name: str = "notifier", **env: str) -> Notifier:
         return Notifier(name, self.env | env, self.directory)
 
+    def judge(self, publisher: Publisher) -> Judge:
+        """A judge in this process."""
+        registry = read_whole(self.bootstrap, self.topics.registry, Registry.fold(()))
+        return Judge(
+            namespace=self.namespace,
+            reader=GroupReader(
+                self.bootstrap, group=f"{self.namespace}.judge-here", topics=[self.topics.tallies], max_records=500
+            ),
+            kafka=self.kafka,
+            publisher=publisher,
+            ledgers=self.ledgers,
+            record=AlertLog(self.bootstrap, self.namespace),
+            registry=lambda: registry,
+            demo=False,
+            zone=ZoneInfo(ZONE),
+            now=now,
+        )
+
     def is_settled(self) -> bool:
         """Everything is judged, told and sent."""
         for partition, (_, end) in self.kafka.bounds(self.topics.tallies).items():
@@ -213,9 +244,6 @@ class Stack:
 
     def records_by_id(self) -> Counter[str]:
         """How often each alert and each delivery stands in the topic."""
-        from services.notifier.record import read_alert_record
-        from sipas.broker import WholeTopicReader
-
         reader = WholeTopicReader(self.bootstrap, self.topics.alerts)
         events = [read_alert_record(record) for record in reader.to_end()]
         reader.close()
@@ -386,6 +414,41 @@ def test_killed_between_the_mail_servers_yes_and_the_record_it_sends_the_same_me
     assert ids.pop(first) == 2
     assert set(ids.values()) == {1}
     assert set(stack.records_by_id().values()) == {1}
+
+
+def test_what_was_committed_and_not_sent_is_sent_by_the_next_owner(stack: Stack):
+    with stack.notifier() as notifier:
+        stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        notifier.kill()
+    judge = stack.judge(CutOff(stack.bootstrap))
+    stack.tell_fall(today() - timedelta(days=3), 3)
+    with pytest.raises(PublishFailed):
+        run_until(judge, lambda: False)
+    assert stack.kinds() == []
+    judge = stack.judge(stack.publisher)
+    run_until(judge, lambda: stack.kinds() == ["possible"])
+    judge.close()
+    assert set(stack.records_by_id().values()) == {1}
+
+
+class CutOff(Publisher):
+    """Its process ends before Kafka hears anything."""
+
+    def send(self, topic, value, **kwargs):
+        raise PublishFailed("cut off")
+
+
+def run_until(judge: Judge, condition: Callable[[], bool]) -> None:
+    def turned() -> bool:
+        judge.step()
+        return condition()
+
+    try:
+        wait_until(turned, 30, "the judge")
+    except PublishFailed:
+        judge.close()
+        raise
 
 
 def test_while_the_mail_server_is_away_messages_wait_and_nothing_else_does(stack: Stack):

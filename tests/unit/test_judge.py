@@ -325,6 +325,12 @@ class TestHistory:
         running.read(*good_days(60), *bad_days(3, 60))
         assert [one.historical for one in running.known] == [True] * len(running.known)
 
+    def test_is_not_what_a_demo_lives_through_however_many_days_come_at_once(self):
+        running = Running()
+        running.read(*good_days(50))
+        running.read(*good_days(10, 50), *bad_days(14, 60))
+        assert [(one.fact.kind, one.historical) for one in running.known] == [("possible", False), ("confirmed", False)]
+
 
 def raised(rule, kind, day, *, opened=None, historical=False, told_with=None) -> Raised:
     return Raised(SCOPE, rule, Fact(kind, day, opened or day, 2, 7.0), historical, told_with)
