@@ -23,15 +23,27 @@ from sipas.settings import SurveySettings, load_or_exit
 from sipas.telemetry import configure_logging
 
 
-def main() -> None:
-    """Check the settings, then serve until SIGTERM."""
+def main() -> int:
+    """Check the settings, then serve until SIGTERM; the exit code is 2 where a setting cannot be used."""
     settings = load_or_exit(SurveySettings)
     configure_logging(settings.log_format)
     try:
-        Server(settings, Siblings(Path(_SHARED.name) / "ready")).run()
+        settings.spool_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=settings.spool_dir).close()
+    except OSError as reason:
+        print(f"sipas: SIPAS_SPOOL_DIR={settings.spool_dir} cannot be used: {reason}", file=sys.stderr)
+        return 2
+    try:
+        server = Server(settings, Siblings(Path(_SHARED.name) / "ready"))
+    except OSError as reason:
+        print(f"sipas: SIPAS_SURVEY_ADMIN={settings.admin} cannot be used: {reason}", file=sys.stderr)
+        return 1
+    try:
+        server.run()
     except HaltServer as halt:  # a second worker ended before the arbiter had stopped
-        sys.exit(halt.exit_status)
+        return int(halt.exit_status)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -69,6 +69,11 @@ def drain(spool: Spool, outbox: Outbox) -> int:
     return len(batch.payloads)
 
 
+def _retire(outbox: Outbox) -> None:
+    # aside: others may still wait for their answers of it, each no longer than ACK_S
+    threading.Thread(target=outbox.close, name="close", daemon=True).start()
+
+
 def _show(spool: Spool) -> None:
     metrics.SPOOL_BYTES.set(spool.size)
     metrics.SPOOL_RECORDS.set(spool.records)
@@ -131,8 +136,7 @@ class Intake:
         metrics.PUBLISH_FAILURES.inc()
         metrics.KAFKA_AWAY.set(1)
         _log.warning("Kafka is away; answers go to the spool", reason=reason)
-        # other requests still wait for it, each no longer than ACK_S
-        threading.Thread(target=outbox.close, name="close", daemon=True).start()
+        _retire(outbox)
 
     def _run(self) -> None:
         try:
@@ -162,7 +166,7 @@ class Intake:
         try:
             drain(self._spool, outbox)
         except PublishFailed:
-            outbox.close()
+            _retire(outbox)
             return None
         self._outbox = outbox
         metrics.KAFKA_AWAY.set(0)

@@ -22,7 +22,7 @@ from services.survey.parts import Parts
 from services.survey.sheets import Sheets
 from services.survey.spool import Spool
 from services.survey.tokens import FormTokens
-from sipas.broker import KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
+from sipas.broker import Log, Publisher, Topics, require_fast_checksums
 from sipas.follower import RegistryFollower
 from sipas.methods import load_methods
 from sipas.registry import Registry, WrongNamespace, check_namespace
@@ -98,22 +98,25 @@ class Worker:
         return Outbox(publisher, settings.namespace)
 
     def _follow(self) -> None:
-        follower = self._read_registry()
-        while follower.alive():
-            time.sleep(RETRY_S)
-        _log.critical("the registry is no longer followed", reason=str(follower.failure))
-        os._exit(1)
+        while True:
+            follower = self._read_registry()
+            while follower.alive():
+                time.sleep(RETRY_S)
+            # the last registry serves on until there is a newer one: Kafka may be away for hours
+            _log.error("the registry is no longer followed; reading it again", reason=str(follower.failure))
 
     def _read_registry(self) -> RegistryFollower:
         while True:
             try:
                 self._follower = self._checked_follower()
-            except (KafkaAway, WrongTopics) as reason:
-                self._waiting_for = str(reason)
-                time.sleep(RETRY_S)
             except WrongNamespace as reason:
                 _log.critical("wrong namespace", reason=str(reason))
                 os._exit(WRONG_NAMESPACE)
+            except Exception as reason:  # noqa: BLE001 - whatever Kafka's client raises while Kafka comes and goes
+                if str(reason) != self._waiting_for:
+                    _log.warning("the registry could not be read", reason=str(reason))
+                self._waiting_for = str(reason)
+                time.sleep(RETRY_S)
             else:
                 return self._follower
 

@@ -418,6 +418,17 @@ def test_wrong_settings_end_it_before_anything_starts(tmp_path: Path) -> None:
     assert not survey.spool.exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [("SIPAS_SPOOL_DIR", "/proc/nowhere", 2), ("SIPAS_SURVEY_ADMIN", "203.0.113.1:9080", 1)],
+)
+def test_what_it_cannot_use_is_named(tmp_path: Path, setting: str, value: str, code: int) -> None:
+    survey = Survey(f"{HOST}:1", "n", tmp_path, **{setting: value})
+    ended = subprocess.run(survey.command, env=survey.env, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (code, 1)
+    assert f"{setting}={value}" in ended.stderr
+
+
 def test_a_namespace_of_another_time_zone_ends_it(kafka: KafkaServer, tmp_path: Path, namespace: str) -> None:
     set_up_namespace(kafka.bootstrap, namespace, small_registry())
     survey = Survey(kafka.bootstrap, namespace, tmp_path, SIPAS_TIMEZONE="Europe/Berlin")

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -18,14 +20,22 @@ from tests.servers import KafkaServer, wait_until
 from tests.survey_stack import OPEN, SHARED, SUBMIT_KEY, Survey, records, set_up_namespace, small_registry
 
 ANSWERS = 2_000
+MARKS = {
+    "X-Forwarded-For": "198.51.100.77",
+    "User-Agent": "MarkedAgent/7.7",
+    "X-Phone": "0912345678",
+    "traceparent": "00-abcdefabcdefabcdefabcdefabcdef77-abcdefabcdefab77-01",
+    "baggage": "phone=0987654321",
+}
 CLIENTS = 16
 
 
 class Citizens:
     """Send answers with ids of their own from many threads; remember what was promised."""
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: Survey, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.survey = survey
+        self.headers = headers
         self.accepted: set[str] = set()
         self.spooled: set[str] = set()
         self.refused = 0
@@ -63,7 +73,9 @@ class Citizens:
         where = {"counter": SHARED, "agency": "so-b"} if number % 2 else {"counter": OPEN}
         began = time.monotonic()
         try:
-            answer = self.survey.submit(where | {"response_id": response_id, "answers": {"ACCESS": 4}}, SUBMIT_KEY)
+            answer = self.survey.submit(
+                where | {"response_id": response_id, "answers": {"ACCESS": 4}}, SUBMIT_KEY, self.headers
+            )
         except (OSError, HTTPException):  # its worker was killed: no promise was made
             self.broken += 1
             return
@@ -78,6 +90,17 @@ class Citizens:
 
 def in_log(kafka: KafkaServer, namespace: str) -> list[str]:
     return [json.loads(record.value)["response_id"] for record in records(kafka.bootstrap, namespace)]
+
+
+def assert_unmarked(survey: Survey) -> None:
+    """Neither spool nor log hold what a client let slip, nor does the log name an answer."""
+    spooled = b"".join(path.read_bytes() for path in survey.spool.rglob("*") if path.is_file())
+    assert len(spooled) > 10_000
+    for mark in MARKS.values():
+        assert mark.encode() not in spooled
+        assert mark not in survey.log
+    for response_id in re.findall(rb'"response_id":"([^"]+)"', spooled):
+        assert response_id.decode() not in survey.log
 
 
 def kill_a_worker(survey: Survey) -> None:
@@ -146,7 +169,8 @@ def test_a_full_spool_answers_503_and_is_not_ready(tmp_path: Path, namespace: st
         with Survey(kafka.bootstrap, namespace, tmp_path / "survey", **settings) as survey:
             kafka.pause()
             citizens = Citizens(survey)
-            citizens.send(3_000)
+            while not citizens.refused and citizens.tried < 8_000:
+                citizens.send(500)
             assert citizens.refused > 0
             assert survey.admin("/readyz").status == 503
             kafka.resume()
@@ -162,10 +186,11 @@ def test_a_survey_that_ends_while_kafka_is_away_leaves_its_answers_to_sipas_spoo
         set_up_namespace(kafka.bootstrap, namespace, small_registry())
         with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
             kafka.kill()
-            citizens = Citizens(survey)
+            citizens = Citizens(survey, MARKS)
             citizens.send(100)
             survey.stop()
         assert len(citizens.spooled) == 100
+        assert_unmarked(survey)
         command = [str(ROOT / ".venv/bin/sipas"), "spool", "drain"]
         away = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
         assert (away.returncode, "100 answers stay on the disk" in away.stderr) == (1, True)
