@@ -124,7 +124,8 @@ def main() -> None:
             raise SystemExit(f"counted {counted} of {options.sheets}: a wrong count is no measurement")
         print(machine())
         print(
-            f"{(done - begun_at) / seconds:,.0f} answers/s exactly once, one process ({done - begun_at:,} in {seconds:.1f} s)"
+            f"{(done - begun_at) / seconds:,.0f} answers/s exactly once, one process"
+            f" ({done - begun_at:,} in {seconds:.1f} s)"
         )
         print(f"{cpu / done * 1e6:.0f} µs of processor time an answer, start of the process included")
         print(

@@ -8,10 +8,8 @@ from pathlib import Path
 
 def machine() -> str:
     """One line: date, processor, cores, memory, Python."""
-    cpu = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.machine(),
-    )
+    told = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":", 1)[1].strip() for line in told if "model name" in line), platform.machine())
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024**2
     cores = len(os.sched_getaffinity(0))
     today = datetime.now(UTC).date()

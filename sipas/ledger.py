@@ -97,11 +97,14 @@ class Ledgers:
         return Slot(self, self._client, f"{self.namespace}:{name}:{{p{partition}}}")
 
     def hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
-        """Many hashes of any slots in one pipelined read, not atomically."""
+        """Many hashes of any slots in one pipelined read, not atomically. Raises `LedgerAway`."""
         pipeline = self._client.pipeline(transaction=False)
         for key in keys:
             pipeline.hgetall(key)
-        return [_text(found) for found in pipeline.execute()]
+        try:
+            return [_text(found) for found in pipeline.execute()]
+        except (redis.ConnectionError, redis.TimeoutError) as reason:
+            raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
     def close(self) -> None:
         self._client.close()
@@ -186,9 +189,9 @@ class Slot:
         self._client.hset(self._position, mapping={name: str(value) for name, value in fields.items()})
 
     def show(self, step: int, days: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
-        """Run `show.lua` for these agency-days, each its eight keys and three arguments."""
+        """Run `show.lua` for these agency-days, each its ten keys and three arguments."""
         if days:
-            keys = [key for eight, _ in days for key in eight]
+            keys = [key for ten, _ in days for key in ten]
             self._ledgers.show_script(keys=keys, args=[step, *(word for _, three in days for word in three)])
 
 

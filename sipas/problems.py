@@ -52,6 +52,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "wrong-content-type": Kind(415, Text("Kiểu nội dung không được hỗ trợ", "The content type is not supported")),
         "invalid": Kind(422, Text("Dữ liệu gửi lên không hợp lệ", "The data is not valid")),
         "internal": Kind(500, Text("Lỗi của hệ thống", "An error of the system")),
+        "figures-away": Kind(503, Text("Tạm thời chưa đọc được số liệu", "The figures cannot be read now")),
         "unavailable": Kind(503, Text("Hệ thống tạm thời chưa nhận được phiếu", "The system cannot take answers now")),
     }
 )

@@ -51,10 +51,9 @@ class TallyKeys:
         """Set of agencies that the partition has."""
         return self.slot.key("agencies")
 
-    @property
-    def as_of(self) -> str:
+    def as_of(self, *, shown: bool = False) -> str:
         """Hash agency -> newest counted minute of `received_at` (ISO)."""
-        return self.slot.key("as-of")
+        return self.slot.key("shown-as-of" if shown else "as-of")
 
     @property
     def dirty(self) -> str:

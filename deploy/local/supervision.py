@@ -43,6 +43,7 @@ programs = {programs}
 priority = {priority}
 """
 
+# SIPAS_INSTANCE: one that died gets its partitions back as soon as it is there again
 # startretries: a service that ends while Kafka is away must still be tried when it is back
 PROGRAM = """
 [program:{name}]
@@ -58,6 +59,7 @@ redirect_stderr = true
 stdout_logfile = {log}/{name}.log
 stdout_logfile_maxbytes = 10MB
 stdout_logfile_backups = 2
+environment = SIPAS_INSTANCE="{name}"
 """
 
 

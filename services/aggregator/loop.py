@@ -183,7 +183,7 @@ class Aggregator:
             next_offset=next_offset,
             shelves=Shelves(shelves.get("living", {}), shelves.get("gone_through", "")),
             fuse=Fuse(position.get("window", "")),
-            as_of=self._ledgers.hashes([keys.as_of])[0],
+            as_of=self._ledgers.hashes([keys.as_of()])[0],
             topic_id=topic_id,
             unchecked_hash=position["hash"] if offset >= 0 else None,
             fused="fused_at" in position,
@@ -365,6 +365,6 @@ def writes_of(folded: Folded, keys: TallyKeys, as_of: dict[str, str]) -> Writes:
         told = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")
         as_of[agency] = max(as_of.get(agency, ""), told)
     if folded.as_of:
-        writes.fields[keys.as_of] = {agency: as_of[agency] for agency in folded.as_of}
+        writes.fields[keys.as_of()] = {agency: as_of[agency] for agency in folded.as_of}
     writes.unlinked = [keys.seen(shelf) for shelf in folded.thrown_away]
     return writes

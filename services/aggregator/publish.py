@@ -58,7 +58,7 @@ def _publish_days(
 ) -> None:
     days = [Mark.parse(mark) for mark in marks]
     hashes = [key(*day) for day in days for key in (keys.total, keys.parts)]
-    position, (dirty, as_of, *found) = keys.slot.snapshot([keys.dirty, keys.as_of, *hashes])
+    position, (dirty, as_of, *found) = keys.slot.snapshot([keys.dirty, keys.as_of(), *hashes])
     if position is None or is_rebuilding(position):
         return
     version = (EPOCH, int(position["offset"]))
@@ -141,4 +141,6 @@ def _show_keys(keys: TallyKeys, mark: Mark) -> tuple[str, ...]:
         keys.parts(*month, shown=True),
         keys.tails,
         keys.newest_days,
+        keys.as_of(),
+        keys.as_of(shown=True),
     )

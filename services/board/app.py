@@ -13,6 +13,7 @@ from services.board.api import PREFIX, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
 from services.board.wording import REASONS, wrong
+from sipas.ledger import LedgerAway
 from sipas.problems import CONTENT_TYPE, Problem
 from sipas.telemetry import logger
 
@@ -33,6 +34,7 @@ def make_app(parts: Parts) -> Flask:
     add_api(app, parts)
     app.register_error_handler(Problem, site.failed)
     app.register_error_handler(HTTPException, site.refused)
+    app.register_error_handler(LedgerAway, site.without_ledger)
     app.register_error_handler(Exception, site.crashed)
     app.before_request(_begin)
     app.after_request(_end)
@@ -73,6 +75,11 @@ class _Site:
             return self.failed(Problem("invalid", errors=errors))
         headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
         return self.failed(Problem(OF_WERKZEUG.get(error.code or 500, "bad-request"), headers=headers))
+
+    def without_ledger(self, error: LedgerAway) -> Response:
+        """Redis is away: the figures are not lost, they cannot be read now."""
+        _log.warning("Redis does not answer", reason=str(error))
+        return self.failed(Problem("figures-away", headers={"Retry-After": "5"}))
 
     def crashed(self, error: Exception) -> Response:
         """A fault of ours, or of the ledger's."""

@@ -64,7 +64,7 @@ class TallyReader:
             self._ledgers.hashes(
                 [
                     *positions,
-                    *(self._keys[number].as_of for number in partitions),
+                    *(self._keys[number].as_of(shown=shown) for number in partitions),
                     *self._totals(questions, times, shown=shown),
                 ]
             )
@@ -100,7 +100,7 @@ class TallyReader:
     def agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, also one that the registry does not have."""
         return frozenset(
-            agency for as_of in self._ledgers.hashes([keys.as_of for keys in self._keys]) for agency in as_of
+            agency for as_of in self._ledgers.hashes([keys.as_of() for keys in self._keys]) for agency in as_of
         )
 
     def _partition(self, agency: str) -> int:

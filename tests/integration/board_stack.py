@@ -125,7 +125,7 @@ class BoardStack:
         ]
         folded = fold([sheet_of(event, criteria) for event in events], {}, Shelves())
         start = int(position["next_offset"])
-        as_of = self.ledgers.hashes([keys.as_of])[0]
+        as_of = self.ledgers.hashes([keys.as_of()])[0]
         moved = {"next_offset": start + len(events), "offset": start + len(events) - 1}
         keys.slot.commit(start, moved, writes_of(folded, keys, as_of))
         _show(keys, [Mark(agency_id, method, day.isoformat())])

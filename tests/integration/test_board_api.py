@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -382,3 +383,22 @@ def test_every_list_says_that_the_figure_is_only_modelled_on_the_decision(board:
         about = board.get(path)["about"]
         assert "phỏng theo" in about["vi"]
         assert "modelled on" in about["en"]
+
+
+def test_the_public_s_as_of_moves_only_with_its_numbers(board: BoardStack) -> None:
+    """The newest minute alone would tell at a quiet counter that somebody has just answered."""
+    board.count("so-noi-vu", TODAY, [GOOD] * 2)
+    assert board.index("so-noi-vu")["as_of"] is None
+    assert board.index("so-noi-vu", READ)["as_of"] is not None
+
+
+def test_without_redis_the_answer_is_503_and_says_that_the_figures_cannot_be_read(
+    tmp_path: Path, namespace: str
+) -> None:
+    with RedisServer(tmp_path) as redis:
+        stack = BoardStack(redis.url, namespace)
+        stack.count("so-noi-vu", TODAY, [GOOD] * 6)
+        redis.kill()
+        answer = stack.client.get("/v1/agencies/so-noi-vu/index?period=2026-11")
+        assert (answer.status_code, (answer.get_json(force=True))["code"]) == (503, "figures-away")
+        stack.ledgers.close()

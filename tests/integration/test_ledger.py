@@ -122,6 +122,8 @@ class Shown:
             key("shown-parts", month),
             key("tails"),
             key("newest"),
+            key("as-of"),
+            key("shown-as-of"),
         ]
 
     def responses(self, time: str) -> int:

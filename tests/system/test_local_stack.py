@@ -5,14 +5,11 @@ On ports and in a directory of its own, so that it runs beside a stack that is u
 
 import json
 import os
-import random
 import re
 import signal
 import smtplib
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -20,70 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.servers import is_free, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-RUNNER = [sys.executable, "-m", "deploy.local.up"]
-LISTENERS = 11
-KAFKA, REDIS, MAIL, MAILBOX = 6, 8, 9, 10
-
-
-class RunningStack:
-    """The runner on its own ports, with what it prints and the processes that belong to its directory."""
-
-    def __init__(self, home: Path, first_port: int, *options: str) -> None:
-        self.home = home
-        self.first_port = first_port
-        command = [*RUNNER, "--home", str(home), "--ports-from", str(first_port), *options]
-        home.parent.mkdir(parents=True, exist_ok=True)
-        self._output = home.parent / f"{home.name}.out"
-        with self._output.open("w") as output:
-            # its own session, as a terminal would give it
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
-
-    @property
-    def output(self) -> str:
-        return self._output.read_text()
-
-    def wait_until_ready(self) -> None:
-        wait_until(lambda: "READY" in self.output or self.process.poll() is not None, 120, "READY")
-        assert self.process.poll() is None, self.output
-
-    def processes(self) -> list[int]:
-        """All but the runner: whatever names the directory in its command line or its environment."""
-        found = []
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit() or int(folder.name) in (os.getpid(), self.process.pid):
-                continue
-            try:
-                said = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            except OSError:
-                continue
-            if str(self.home).encode() in said:
-                found.append(int(folder.name))
-        return found
-
-    def interrupt(self, number: signal.Signals = signal.SIGINT) -> int:
-        """As Ctrl-C does: to the whole process group of the terminal."""
-        os.killpg(self.process.pid, number)
-        return self.process.wait(40)
-
-    def discard(self) -> None:
-        if self.process.poll() is None:
-            self.interrupt()
-        for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
-
-
-def free_ports() -> int:
-    """The first of a row of free ports."""
-    draw = random.SystemRandom()
-    while True:
-        first = draw.randrange(21_000, 21_980)
-        if all(is_free(port) for port in range(first, first + LISTENERS)):
-            return first
+from tests.servers import wait_until
+from tests.system.running_stack import MAIL, MAILBOX, REDIS, ROOT, RUNNER, RunningStack, free_ports
 
 
 def refusal(home: Path, first_port: int) -> str:
@@ -105,15 +40,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         running.discard()
 
 
-def pid_of(stack: RunningStack, word: str) -> int:
-    (pid,) = [pid for pid in stack.processes() if word in Path(f"/proc/{pid}/cmdline").read_bytes().decode()]
-    return pid
-
-
 def test_what_dies_is_restarted(stack: RunningStack) -> None:
-    first = pid_of(stack, "redis-server")
+    first = stack.pid_of("redis-server")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(stack.processes()) == 4 and pid_of(stack, "redis-server") != first, 15, "redis")
+    wait_until(lambda: len(stack.processes()) == 4 and stack.pid_of("redis-server") != first, 15, "redis")
 
 
 def test_the_mailbox_keeps_and_shows_what_was_mailed(stack: RunningStack) -> None:
@@ -198,32 +128,3 @@ def test_a_wrong_setting_ends_the_start_with_its_name_and_leaves_no_process(
         assert wrong.processes() == []
     finally:
         wrong.discard()
-
-
-@pytest.mark.xfail(strict=True, reason="the commands and services it starts are not all there yet")
-def test_the_whole_stack_gets_ready_and_starts_again_in_seconds_with_its_data(tmp_path: Path) -> None:
-    """Everything serves, the keys are there; Ctrl-C leaves nothing; the second start is short and keeps the keys."""
-    home = tmp_path / "home"
-    first_port = free_ports()
-    first = RunningStack(home, first_port)
-    try:
-        first.wait_until_ready()
-        for admin in range(2, 6):
-            with urlopen(f"http://127.0.0.1:{first_port + admin}/readyz") as answer:
-                assert answer.status == 200
-        keys = json.loads((home / "keys.json").read_text())
-        assert sorted(keys) == ["import", "read", "submit"]
-        assert all(key in first.output for key in keys.values())
-        first.interrupt()
-        assert first.processes() == []
-
-        began = time.monotonic()
-        second = RunningStack(home, first_port)
-        try:
-            second.wait_until_ready()
-            assert time.monotonic() - began < 15
-            assert json.loads((home / "keys.json").read_text()) == keys
-        finally:
-            second.discard()
-    finally:
-        first.discard()

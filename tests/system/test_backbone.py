@@ -1,0 +1,186 @@
+"""From an answer over HTTP to a leader's mail, on the stack that `make up` starts. Nothing of ours is imported."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.servers import wait_until
+from tests.system.running_stack import BOARD, REDIS, ROOT, SURVEY, RunningStack, free_ports
+
+REAL = ROOT / "examples" / "real-monthly-counts.csv"
+ANSWERS = {"ACCESS": 4, "PROC": 5, "STAFF": 5, "RESULT": 2, "FEEDBACK": None}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    running = RunningStack(tmp_path_factory.mktemp("backbone") / "home", free_ports())
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.discard()
+
+
+def post(stack: RunningStack, body: dict, scope: str | None = "submit") -> tuple[int, dict]:
+    headers = {"Content-Type": "application/json"}
+    if scope:
+        headers["Authorization"] = f"Bearer {stack.key(scope)}"
+    request = Request(stack.url(SURVEY, "/v1/responses"), json.dumps(body).encode(), headers)
+    try:
+        with urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as refused:
+        return refused.code, json.load(refused)
+
+
+def index(stack: RunningStack, agency: str, period: str, method: str) -> dict:
+    return stack.get(BOARD, f"/v1/agencies/{agency}/index?period={period}&method={method}", "read")
+
+
+def counter_of_one_agency(stack: RunningStack) -> tuple[str, str]:
+    exported = json.loads(stack.sipas("registry", "export").stdout)
+    counter = next(c for c in exported["counters"] if len(c["agencies"]) == 1 and not c["sectors"])
+    return counter["code"], counter["agencies"][0]
+
+
+def test_one_answer_is_thanked_counted_once_and_seen(stack: RunningStack) -> None:
+    code, agency = counter_of_one_agency(stack)
+    body = {"counter": code, "answers": ANSWERS, "response_id": "3f0e6a0e-54a5-4a3e-9d7c-0a4e3c1a0001"}
+    assert post(stack, body) == (202, {"response_id": body["response_id"], "status": "accepted"})
+    assert post(stack, body)[0] == 202
+    wait_until(lambda: index(stack, agency, "last-30d", "quick-5@1")["responses"] > 0, what="the answer to be seen")
+    found = index(stack, agency, "last-30d", "quick-5@1")
+    assert (found["responses"], found["answers"], found["satisfied"], found["percent"]) == (1, 4, 3, 75.0)
+
+
+def test_the_real_answers_of_39_months_give_81_01_for_april_2023_and_verify_agrees(stack: RunningStack) -> None:
+    sent = stack.sipas("import", "counts", str(REAL), "--agency", "so-noi-vu")
+    assert sent.returncode == 0, sent.stderr
+    assert "45,154 sheets of 39 months" in sent.stdout
+    # the same file again, as next month's administrator will send it
+    assert stack.sipas("import", "counts", str(REAL), "--agency", "so-noi-vu").returncode == 0
+    last = "2026-06"
+    wait_until(
+        lambda: index(stack, "so-noi-vu", last, "overall-1@1")["responses"] == 23 + 30 + 141 + 428 + 467,
+        60,
+        "the last month to be counted",
+    )
+    found = index(stack, "so-noi-vu", "2023-04", "overall-1@1")
+    assert (found["responses"], found["satisfied"], found["percent"]) == (1169, 947, 81.01)
+    verified = stack.sipas("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_drop_of_20_points_puts_one_message_into_the_mailbox_and_flushall_no_second(stack: RunningStack) -> None:
+    words = "--agencies so-tu-phap,so-y-te --days 60 --rate 30 --drop-agency so-tu-phap --drop-start 12 --drop-size 20"
+    sent = stack.sipas("simulate", *words.split())
+    assert sent.returncode == 0, sent.stderr
+    wait_until(stack.mails, 60, "a mail")
+    told = [(mail["to"], mail["subject"]) for mail in stack.mails()]
+    assert {to for to, _ in told} == {"giamdoc.so-tu-phap@tinhmau.example"}
+    assert all("DỮ LIỆU MẪU" in subject and "Sở Tư pháp" in subject for _, subject in told)
+    alerts = stack.get(BOARD, "/v1/alerts", "read")
+    before = index(stack, "so-tu-phap", "last-30d", "quick-5@1")
+    real = index(stack, "so-noi-vu", "2023-04", "overall-1@1")
+
+    redis_cli(stack, "FLUSHALL")
+    wait_until(lambda: index(stack, "so-noi-vu", "2023-04", "overall-1@1")["rebuilding"], what="rebuilding to be said")
+    wait_until(
+        lambda: (
+            not index(stack, "so-noi-vu", "2023-04", "overall-1@1")["rebuilding"]
+            and not index(stack, "so-tu-phap", "last-30d", "quick-5@1")["rebuilding"]
+        ),
+        60,
+        "the ledger to be whole again",
+    )
+    assert index(stack, "so-tu-phap", "last-30d", "quick-5@1") == before
+    assert index(stack, "so-noi-vu", "2023-04", "overall-1@1") == real
+    wait_until(lambda: judged_again(stack), 60, "the judge and the courier to have read everything again")
+    assert [(mail["to"], mail["subject"]) for mail in stack.mails()] == told
+    assert stack.get(BOARD, "/v1/alerts", "read") == alerts
+    assert stack.sipas("verify").returncode == 0
+
+
+def judged_again(stack: RunningStack) -> bool:
+    """Whether the judge's and the courier's ledgers stand at the ends of what they read."""
+    log = (stack.home / "log" / "notifier.log").read_text()
+    return log.count("the numbers are whole, judging begins") >= 24 and stack.sipas("alerts").returncode == 0
+
+
+def test_what_is_killed_comes_back_and_nothing_is_lost(stack: RunningStack) -> None:
+    """Survey, aggregator, notifier, board, Kafka and Redis die one after the other while answers arrive."""
+    code, agency = counter_of_one_agency(stack)
+    before = index(stack, agency, "last-30d", "quick-5@1")["responses"]
+    thanked = 0
+    for number, victim in enumerate(
+        ("services.aggregator", "services.notifier", "services.board", "redis-server", "kafka.Kafka")
+    ):
+        os.kill(stack.pid_of(victim), signal.SIGKILL) if victim != "services.board" else kill_all(stack, victim)
+        for turn in range(10):
+            body = {
+                "counter": code,
+                "answers": ANSWERS,
+                "response_id": f"3f0e6a0e-54a5-4a3e-9d7c-0a4e3c1b{number:02d}{turn:02d}",
+            }
+            status, answer = post(stack, body)
+            assert status == 202, answer
+            thanked += 1
+    wait_until(lambda: all_ready(stack), 90, "everything to be back")
+    wait_until(
+        lambda: index(stack, agency, "last-30d", "quick-5@1")["responses"] == before + thanked,
+        60,
+        "every answer that was thanked for",
+    )
+    wait_until(lambda: stack.sipas("verify").returncode == 0, 60, "verify to agree")
+
+
+def test_it_stops_without_trace_and_starts_again_in_seconds_with_its_data(stack: RunningStack) -> None:
+    keys = (stack.home / "keys.json").read_text()
+    code, agency = counter_of_one_agency(stack)
+    before = index(stack, agency, "last-30d", "quick-5@1")
+    stack.interrupt()
+    assert stack.processes() == []
+    began = time.monotonic()
+    again = RunningStack(stack.home, stack.first_port)
+    try:
+        again.wait_until_ready()
+        # the promise of the design, on a machine that does nothing else; generous enough not to be a stopwatch
+        assert time.monotonic() - began < 15
+        assert (again.home / "keys.json").read_text() == keys
+        assert index(again, agency, "last-30d", "quick-5@1") == before
+    finally:
+        again.discard()
+
+
+def redis_cli(stack: RunningStack, *words: str) -> None:
+    import socket
+
+    with socket.create_connection(("127.0.0.1", stack.first_port + REDIS)) as connection:
+        connection.sendall(" ".join(words).encode() + b"\r\n")
+        assert connection.recv(100).startswith(b"+OK")
+
+
+def kill_all(stack: RunningStack, word: str) -> None:
+    for pid in stack.processes():
+        try:
+            if word in open(f"/proc/{pid}/cmdline").read():
+                os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+def all_ready(stack: RunningStack) -> bool:
+    for admin in range(2, 6):
+        try:
+            with urlopen(stack.url(admin, "/readyz"), timeout=5) as answer:
+                if answer.status != 200:
+                    return False
+        except OSError:
+            return False
+    return True
