@@ -31,7 +31,8 @@ from sipas.telemetry import Reasons, logger
 
 WRONG_NAMESPACE = 3
 """The exit code that makes gunicorn's arbiter give up instead of starting another worker."""
-LINGER_MS = 5
+LINGER_MS = 20
+"""170 agencies spread over many partitions: at 5 ms a batch held one answer, and the rate was a quarter lower."""
 RETRY_S = 1.0
 
 _log = logger(__name__)
