@@ -182,6 +182,41 @@ def test_commands_are_found_in_fences_and_between_backticks() -> None:
     assert list(commands_in(text)) == [["key", "create", "--scope", "read"], ["verify"]]
 
 
+# --- tests and files
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    """A page that says "held by a test" must not outlive the test."""
+    there = {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    named = {
+        (name, str(path.relative_to(ROOT)))
+        for path in PAGES
+        for name in re.findall(r"\b(test_\w+)\b(?!\.py)", path.read_text(encoding="utf-8"))
+    }
+    assert ("test_nothing_that_a_client_lets_slip_is_written_down", "docs/privacy.md") in named
+    assert {(name, where) for name, where in named if name not in there} == set()
+
+
+FILE = re.compile(r"`((?:sipas|services|tests|docs|deploy|bench|examples)/[\w./@-]*\.\w+)`")
+LINK = re.compile(r"\]\(([\w./@-]+)\)")
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    named = {
+        (path, found if pattern is FILE else str((path.parent / found).resolve().relative_to(ROOT)))
+        for path in PAGES
+        for pattern in (FILE, LINK)
+        for found in pattern.findall(path.read_text(encoding="utf-8"))
+    }
+    assert (ROOT / "docs/adr/0001-position-travels-with-the-write.md", "sipas/lua/commit.lua") in named
+    assert {(str(path.relative_to(ROOT)), name) for path, name in named if not (ROOT / name).exists()} == set()
+
+
 # --- topics
 
 
