@@ -1,6 +1,7 @@
 """The contracts as files: `docs/asyncapi.yaml` and the examples beside this module."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,23 @@ SCHEMAS = ASYNCAPI["components"]["schemas"]
 MESSAGES = ASYNCAPI["components"]["messages"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Example:
     """A record as it may stand on a topic; it has what `sipas.broker.Record` has."""
 
     name: str
     topic: str
-    key: bytes
-    headers: list[tuple[str, bytes]]
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes]]
     value: bytes | None
     offset: int = 0
     partition: int = 7
     timestamp: int = 1_795_317_300_000
+
+    @property
+    def keyed(self) -> str:
+        """The key as text."""
+        return (self.key or b"").decode()
 
     @property
     def said(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ A keyword that is not known here raises: nothing that the document says may go u
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,11 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
-FORMATS = {"date": date.fromisoformat, "uuid": UUID, "date-time": datetime.fromisoformat}
+FORMATS: Mapping[str, Callable[[str], Any]] = {
+    "date": date.fromisoformat,
+    "uuid": UUID,
+    "date-time": datetime.fromisoformat,
+}
 
 
 def resolved(document: Any, schema: Any) -> Any:
@@ -91,7 +95,7 @@ def _faults(document: Any, schema: Mapping[str, Any], value: Any, path: str) -> 
 
 def _is_such_text(keyword: str, asked: Any, value: str) -> bool:
     if keyword == "minLength":
-        return len(value) >= asked
+        return len(value) >= int(asked)
     if keyword == "pattern":
         # the document's patterns are anchored; `$` of Python would let a line feed pass
         return re.fullmatch(asked.removeprefix("^").removesuffix("$"), value) is not None

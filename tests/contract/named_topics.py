@@ -24,7 +24,7 @@ def topics_in(tree: ast.AST) -> Iterator[str]:
             if node.func.id in FOLLOWERS:
                 yield FOLLOWERS[node.func.id]
             if node.func.id == "write_entries" and isinstance(node.args[1], ast.Constant):
-                yield node.args[1].value
+                yield str(node.args[1].value)
 
 
 def _is_call_of(node: ast.AST, name: str) -> bool:

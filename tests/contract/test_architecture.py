@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 import pytest
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
 from deploy.local.stack import LISTENERS, PREPARATION, Stack, make_stack, servers, services
@@ -238,17 +238,22 @@ UNITS = {"seconds", "bytes", "records", "partitions", "messages"}
 UNIT_ELSEWHERE = {"sipas_survey_workers_without_kafka": "counts workers, and says which"}
 
 
+def described_as(metric: MetricWrapperBase) -> Metric:
+    (only,) = metric.describe()
+    return only
+
+
 def metrics() -> Iterator[Any]:
     for name in SERVICES:
         module = importlib.import_module(f"services.{name}.metrics")
         for attribute in vars(module).values():
             if isinstance(attribute, MetricWrapperBase):
-                yield pytest.param(name, attribute, id=attribute.describe()[0].name)
+                yield pytest.param(name, attribute, id=described_as(attribute).name)
 
 
 @pytest.mark.parametrize(("service", "metric"), list(metrics()))
 def test_a_metric_says_its_service_its_unit_and_what_it_is(service: str, metric: MetricWrapperBase) -> None:
-    (described,) = metric.describe()
+    described = described_as(metric)
     assert described.name.startswith(f"sipas_{service}_")
     assert len(described.documentation.split()) >= 3
     last = described.name.rpartition("_")[2]
