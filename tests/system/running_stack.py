@@ -40,17 +40,21 @@ class RunningStack:
         wait_until(lambda: "READY" in self.output or self.process.poll() is not None, 120, "READY")
         assert self.process.poll() is None, self.output
 
-    def processes(self) -> list[int]:
-        """All but the runner: whatever names the directory in its command line or its environment."""
+    def processes(self, word: str = "") -> list[int]:
+        """All but the runner: whatever names the directory in its command line or its environment.
+
+        `word`: only those with it in their command line.
+        """
         found = []
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit() or int(folder.name) in (os.getpid(), self.process.pid):
                 continue
             try:
-                said = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+                command = (folder / "cmdline").read_bytes()
+                said = command + (folder / "environ").read_bytes()
             except OSError:
                 continue
-            if str(self.home).encode() in said:
+            if str(self.home).encode() in said and word.encode() in command:
                 found.append(int(folder.name))
         return found
 
@@ -98,7 +102,7 @@ class RunningStack:
             return json.load(answer)
 
     def pid_of(self, word: str) -> int:
-        (pid,) = [pid for pid in self.processes() if word in Path(f"/proc/{pid}/cmdline").read_bytes().decode()]
+        (pid,) = self.processes(word)
         return pid
 
 
