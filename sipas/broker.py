@@ -12,6 +12,7 @@ Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
@@ -159,6 +160,14 @@ class Log:
         """Delete topics and all they hold."""
         self._admin.delete_topics(list(topics))
 
+    def wait_until_gone(self, topic: str, timeout_s: float = 30.0) -> None:
+        """Return when no broker tells of the topic any more: until then its name cannot be used again."""
+        deadline = time.monotonic() + timeout_s
+        while topic in self.existing():
+            if time.monotonic() > deadline:
+                raise WrongTopics(f"topic {topic} is being deleted, but still there after {timeout_s:.0f} s")
+            time.sleep(0.1)  # deletion is not announced to clients
+
     def cut(self, topic: str, before: Mapping[int, int]) -> None:
         """Delete the records of each partition below the given offset."""
         self._admin.delete_records({TopicPartition(topic, number): offset for number, offset in before.items()})
@@ -171,6 +180,15 @@ class Log:
 
     def partition_count(self, topic: str) -> int:
         return len(self._describe(topic)["partitions"])
+
+    def shape(self, topic: str) -> tuple[int, int]:
+        """(partitions, copies of each)"""
+        partitions = self._describe(topic)["partitions"]
+        return len(partitions), len(partitions[0]["replica_nodes"])
+
+    def members(self, group: str) -> int:
+        """How many members the consumer group has now."""
+        return len(self._admin.describe_groups([group])[group]["members"])
 
     def topic_id(self, topic: str) -> str:
         return str(self._describe(topic)["topic_id"])

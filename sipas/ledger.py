@@ -106,6 +106,13 @@ class Ledgers:
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
+    def forget(self) -> int:
+        """Delete every key of the namespace; returns how many there were."""
+        keys = list(self._client.scan_iter(match=f"{self.namespace}:*", count=1000))
+        for key in keys:
+            self._client.unlink(key)
+        return len(keys)
+
     def close(self) -> None:
         self._client.close()
 

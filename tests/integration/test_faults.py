@@ -140,11 +140,31 @@ def test_a_log_made_anew_stops_the_aggregator_with_a_message_that_says_what_to_d
     stack.wait_until_counted()
     aggregator.stop()
     remake(stack)
-    stack.write(make_answers(800, seed=2).records)
+    answers = make_answers(800, seed=2)
+    stack.write(answers.records)
     aggregator.start()
     assert aggregator.wait(30) == 1
     assert "has been made anew" in aggregator.log
     assert "sipas replay" in aggregator.log
+    # and what it says helps
+    wait_until(lambda: stack.log.members(f"{stack.namespace}.aggregator") == 0, what="the group to be empty")
+    replayed = command(stack, "replay", "--yes")
+    assert replayed.returncode == 0, replayed.stderr
+    aggregator.start()
+    stack.wait_until_counted()
+    assert stack.differences(answers) == []
+    assert command(stack, "verify").returncode == 0
+
+
+def test_replay_is_refused_while_an_aggregator_counts(stack: AggregatorStack) -> None:
+    stack.aggregator("first").start()
+    answers = make_answers(300)
+    stack.write(answers.records)
+    stack.wait_until_counted()
+    refused = command(stack, "replay", "--yes")
+    assert refused.returncode == 1
+    assert "must be stopped first" in refused.stderr
+    assert stack.differences(answers) == []
 
 
 def test_a_log_made_anew_while_it_is_read_stops_the_aggregator_too(stack: AggregatorStack) -> None:
