@@ -195,9 +195,13 @@ def kept_keys(stack: Stack, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_environment(stack: Stack, keys: Mapping[str, str]) -> Path:
-    """What a command in another terminal needs, to be read with `.`"""
+    """What a command in another terminal needs, to be read with `.`
+
+    SUBMIT_KEY and READ_KEY are for curl; they are no settings.
+    """
     file = stack.home / "env"
-    values = {**stack.settings, **({"SIPAS_IMPORT_KEY": keys["import"]} if keys else {})}
+    names = {"import": "SIPAS_IMPORT_KEY", "submit": "SUBMIT_KEY", "read": "READ_KEY"}
+    values = {**stack.settings, **{names[scope]: key for scope, key in keys.items()}}
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(values.items())]
     write_private(file, "".join(lines))
     return file
