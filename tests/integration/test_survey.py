@@ -305,7 +305,8 @@ def test_pages_load_nothing_run_nothing_and_set_no_cookie(survey: Survey, path: 
 def test_the_form_tells_what_the_survey_is_and_who_answers_for_it(survey: Survey) -> None:
     page = survey.ask("GET", f"/{OPEN}").text
     assert "phỏng theo" in page
-    assert "Khảo sát ẩn danh, tự nguyện" in page
+    # the notice stands before the first question
+    assert 0 < page.index("Khảo sát ẩn danh, tự nguyện") < page.index("<fieldset")
     assert "Bộ phận Một cửa nơi Ông/Bà làm thủ tục" in page
     assert '<html lang="vi">' in page
     assert '<html lang="en">' in survey.ask("GET", f"/{OPEN}?lang=en").text
