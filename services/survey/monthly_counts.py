@@ -118,6 +118,14 @@ def read_counts(text: str, today: date) -> tuple[list[MonthlyCounts], list[Fault
 def sheets_of(agency: str, method: str, month: MonthlyCounts) -> Iterator[CountedSheet]:
     """Every sheet of a month, spread evenly: each day gets as many as any other or one more, and each level is
     spread over the month by itself, so that no day is all one level where the counts allow it.
+
+    How evenly: with k levels that occur, and p the share of one of them, the sheets of that level up to the end of
+    any day are at least its part for those days less (1 + (k-2)p)/2, and fewer than that part plus (1 + kp)/2. So
+    a level with less than 1/k of the sheets is never a whole sheet off, and none is three off. Proof: cut the order
+    where M of the N sheets have come, at the place x. Of its c_j sheets each level j has then had c_j x + e_j with
+    |e_j| <= 1/2, because they stand in the middles of equal shares; summed, M = Nx + sum of all e. So level l has
+    had c_l M/N + e_l - p (sum of all e), which is within (1-p)/2 + (k-1)p/2 of c_l M/N. The first d of D days take
+    the first M = ceil(dN/D) sheets, so c_l M/N is at least c_l d/D and less than that plus p. Both bounds are met.
     """
     # each sheet stands in the middle of its share of its level's month
     order = sorted(
