@@ -10,7 +10,6 @@ Nothing here may identify a citizen: minutes instead of seconds, no address, no 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -21,14 +20,16 @@ from msgspec import Meta, Struct
 
 Headers = list[tuple[str, bytes]]
 
-AGENCY_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
-METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}$"
+END = r"$(?!\n)"
+"""The end of a text in Python, where a bare `$` lets a line feed pass, and in ECMA 262, JSON Schema's dialect."""
+AGENCY_ID = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?" + END
+METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}" + END
 
 AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
-CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}$")]
-CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}$")]
-Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$")]
+CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
+CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
+Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Day = date
@@ -245,8 +246,3 @@ def decode_entry(value: bytes | None) -> Entry:
     """Bytes of `registry` and `people`."""
     decoded: Entry = _decode(_entry, value)
     return decoded
-
-
-def is_agency_id(text: str) -> bool:
-    """Whether `text` may name an agency, a place, a sector."""
-    return re.fullmatch(AGENCY_ID, text) is not None

@@ -125,7 +125,7 @@ def sheets_of(agency: str, method: str, month: MonthlyCounts) -> Iterator[Counte
     where M of the N sheets have come, at the place x. Of its c_j sheets each level j has then had c_j x + e_j with
     |e_j| <= 1/2, because they stand in the middles of equal shares; summed, M = Nx + sum of all e. So level l has
     had c_l M/N + e_l - p (sum of all e), which is within (1-p)/2 + (k-1)p/2 of c_l M/N. The first d of D days take
-    the first M = ceil(dN/D) sheets, so c_l M/N is at least c_l d/D and less than that plus p. Both bounds are met.
+    the first M = ceil(dN/D) sheets, so c_l M/N is at least c_l d/D and less than that plus p.
     """
     # each sheet stands in the middle of its share of its level's month
     order = sorted(
