@@ -1,0 +1,106 @@
+"""Settings: everything that is wrong in one message, nothing silent, secrets never shown."""
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from sipas import settings
+from sipas.settings import Address, AggregatorSettings, SettingsError, SurveySettings, load
+
+RIGHT = {
+    "SIPAS_KAFKA_BOOTSTRAP": "127.0.0.1:9092, 127.0.0.1:9094",
+    "SIPAS_REDIS_URL": "redis://127.0.0.1:6379/0",
+    "SIPAS_PUBLIC_URL": "https://khaosat.example/",
+    "SIPAS_SECRET": "s" * 32,
+    "SIPAS_SPOOL_DIR": "/var/spool/sipas",
+}
+
+
+def problems(part: type, **changes: str) -> list[str]:
+    with pytest.raises(SettingsError) as error:
+        load(part, RIGHT | changes)
+    return error.value.problems
+
+
+def test_right_settings_are_typed_values_and_the_rest_are_defaults() -> None:
+    found = load(SurveySettings, RIGHT | {"SIPAS_SURVEY_LISTEN": "0.0.0.0:80"})
+    assert found.bootstrap == ("127.0.0.1:9092", "127.0.0.1:9094")
+    assert found.public_url == "https://khaosat.example"
+    assert found.listen == Address("0.0.0.0", 80)
+    assert (found.namespace, str(found.zone), found.demo) == ("sipas", "Asia/Ho_Chi_Minh", False)
+
+
+def test_all_that_is_missing_is_named_at_once_with_its_meaning() -> None:
+    with pytest.raises(SettingsError) as error:
+        load(SurveySettings, {})
+    named = [line.split()[0] for line in error.value.problems]
+    assert named == ["SIPAS_KAFKA_BOOTSTRAP", "SIPAS_PUBLIC_URL", "SIPAS_SECRET", "SIPAS_SPOOL_DIR"]
+    assert "Kafka brokers" in error.value.problems[0]
+
+
+WRONG = [
+    ("SIPAS_NAMESPACE", "Tỉnh Mẫu"),
+    ("SIPAS_TIMEZONE", "Hanoi"),
+    ("SIPAS_DEMO", "yes"),
+    ("SIPAS_LOG", "xml"),
+    ("SIPAS_KAFKA_BOOTSTRAP", "127.0.0.1"),
+    ("SIPAS_KAFKA_BOOTSTRAP", "127.0.0.1:99999"),
+    ("SIPAS_SURVEY_LISTEN", "8080"),
+    ("SIPAS_SURVEY_WORKERS", "0"),
+    ("SIPAS_SURVEY_WORKERS", "two"),
+    ("SIPAS_PUBLIC_URL", "khaosat.example"),
+    ("SIPAS_PUBLIC_URL", "ftp://khaosat.example"),
+    ("SIPAS_SECRET", "short"),
+    ("SIPAS_SPOOL_MAX_MB", "-1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_named_with_its_reason(name: str, value: str) -> None:
+    [line] = problems(SurveySettings, **{name: value})
+    assert line.startswith(name)
+    assert "must" in line or "is not" in line
+
+
+def test_a_misspelt_setting_is_an_error_and_no_silent_default() -> None:
+    assert problems(AggregatorSettings, SIPAS_REDIS_UR="redis://x") == [
+        "SIPAS_REDIS_UR is not a setting of sipas (see: sipas settings)"
+    ]
+
+
+def test_a_setting_of_another_service_is_no_error() -> None:
+    load(AggregatorSettings, RIGHT)
+
+
+def test_a_secret_is_never_shown() -> None:
+    assert "hunter2" not in " ".join(problems(SurveySettings, SIPAS_SECRET="hunter2"))
+    assert "hunter2" not in " ".join(problems(AggregatorSettings, SIPAS_REDIS_URL="https://:hunter2@redis"))
+
+
+def test_every_setting_is_described_once_with_its_default() -> None:
+    described = {one.name: one for one in settings.describe()}
+    declared = {field.metadata["name"] for part in settings.ALL for field in fields(part)}
+    assert described.keys() == declared
+    assert described["SIPAS_KAFKA_BOOTSTRAP"].default is None
+    assert all(one.help for one in described.values())
+
+
+@pytest.mark.parametrize("service", ["survey", "aggregator", "notifier", "board"])
+def test_a_service_with_wrong_settings_says_all_of_them_and_exits_with_2(service: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", f"services.{service}"],
+        env=environment | {"SIPAS_NAMESPACE": "No", "SIPAS_TYPO": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("sipas: the settings are wrong:")
+    for name in ("SIPAS_NAMESPACE", "SIPAS_TYPO", "SIPAS_KAFKA_BOOTSTRAP"):
+        assert f"  {name}" in done.stderr
+    assert "Traceback" not in done.stderr
