@@ -5,7 +5,7 @@ do the work.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from services.survey import metrics, submission
 from services.survey.about import about
-from services.survey.exchange import READ_AT_MOST, body_of, document_of, problem_of
+from services.survey.exchange import body_of, document_of, problem_of
+from services.survey.gateway import WSGIApplication
 from services.survey.pages import CHOICE_SEPARATOR, HEADERS, Language, choices_of, language_of
 from services.survey.parts import Parts
 from services.survey.sheets import find_counter
@@ -24,13 +25,11 @@ from sipas.codes import normalise
 from sipas.problems import Problem
 
 API = "/v1/"
-WSGIApplication = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 
 def make_app(parts: Parts) -> WSGIApplication:
     """The WSGI application."""
     app = Flask("services.survey", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = READ_AT_MOST
     site = _Site(parts)
     app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
@@ -70,7 +69,7 @@ class _Site:
         registry = self._parts.registry()
         counter = find_counter(code, registry)
         lang = _language()
-        body = body_of(request, "application/x-www-form-urlencoded", "needs-form")
+        body = body_of(request.environ, "application/x-www-form-urlencoded", "needs-form")
         filled = dict(parse_qsl(body.decode("utf-8", "replace")))
         choices = choices_of(counter, registry, lang)
         if len(choices) == 1:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from wsgiref.types import WSGIEnvironment
+
 from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Response
 
 from services.survey import metrics
 from services.survey.wording import wrong
@@ -12,20 +14,21 @@ from sipas.problems import Problem
 from sipas.telemetry import logger
 
 MOST_BYTES = 16 * 1024
-READ_AT_MOST = MOST_BYTES + 1
-"""A body without a length is cut there without a word, so one byte more tells that it is too large."""
 CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 
 _log = logger(__name__)
 
 
-def body_of(request: Request, content_type: str, needs: str) -> bytes:
-    """The body; raises `Problem` where it is of another type (`needs` is the reason's code) or too large."""
-    if request.mimetype != content_type or request.headers.get("Content-Encoding"):
+def body_of(environ: WSGIEnvironment, content_type: str, needs: str) -> bytes:
+    """The body; raises `Problem` where it is of another type (`needs` is the reason's code), too large or cut off."""
+    media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if media_type != content_type or environ.get("HTTP_CONTENT_ENCODING"):
         raise Problem("wrong-content-type", errors=[wrong("Content-Type", needs)])
-    body = request.get_data(cache=False)
+    body: bytes = environ["wsgi.input"].read(MOST_BYTES + 1)
     if len(body) > MOST_BYTES:
         raise _too_large()
+    if len(body) < int(environ.get("CONTENT_LENGTH") or 0):
+        raise Problem("bad-request")  # half a form would be a form with fewer answers
     return body
 
 

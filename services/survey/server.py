@@ -22,6 +22,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client import multiprocess
 
 from services.survey import metrics
+from services.survey.gateway import Gateway
 from services.survey.siblings import Siblings
 from services.survey.worker import Worker
 from sipas.settings import Address, SurveySettings
@@ -45,13 +46,23 @@ class Logger(GunicornLogger):  # type: ignore[misc]
 
 
 class DiscreetWorker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker that logs and echoes nothing of a malformed request, and leaves connections to its siblings
-    until it can serve them.
+    """A gevent worker that logs and echoes nothing of a malformed request, leaves connections to its siblings
+    until it can serve them, and answers through our own gateway.
     """
 
     def run(self) -> None:
         self.app.wait_for_registry(self)
+        self._gateway = Gateway(self.wsgi, self.sockets[0].getsockname(), multiprocess=self.cfg.workers > 1)
         super().run()
+
+    def handle_request(self, _listener: object, req: Any, sock: socket.socket, _address: object) -> None:
+        keep_alive = self.alive and not req.should_close()
+        try:
+            self._gateway.answer(req, sock, keep_alive=keep_alive)
+        except gevent.GreenletExit:
+            return  # the time to stop in has passed
+        if not keep_alive:
+            raise StopIteration  # gunicorn's word for closing the connection
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: BaseException) -> None:  # noqa: ARG002
         if isinstance(exc, ParseException):
@@ -86,6 +97,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": STOP_WITHIN_S,
             "timeout": 60,
             "accesslog": None,
+            # nobody's headers are believed, and so nobody's address is compared with a list for every request
+            "forwarded_allow_ips": "*",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "logger_class": Logger,
             "control_socket_disable": True,
             "proc_name": "services.survey",
