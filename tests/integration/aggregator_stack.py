@@ -31,7 +31,7 @@ class AggregatorStack:
         self.publisher = Publisher([kafka.bootstrap], linger_ms=20)
         self._programs: list[Program] = []
         self._proxies: list[FaultyProxy] = []
-        self.cluster_proxy = self.proxy(proxy_port) if proxy_port else None
+        self._cluster_proxy = self._make_proxy(proxy_port) if proxy_port else None
         self.ledgers = Ledgers(redis.url, namespace)
 
     # --- processes ---------------------------------------------------------------------------------------------
@@ -56,8 +56,12 @@ class AggregatorStack:
         self._programs.append(program)
         return program
 
-    def proxy(self, port: int | None = None) -> FaultyProxy:
-        made = FaultyProxy(self.redis.port, port or free_port())
+    def proxy(self) -> FaultyProxy:
+        """A way to Redis that can lose things; a cluster has one, and all its clients take it."""
+        return self._cluster_proxy or self._make_proxy(free_port())
+
+    def _make_proxy(self, port: int) -> FaultyProxy:
+        made = FaultyProxy(self.redis.port, port)
         self._proxies.append(made)
         return made
 

@@ -18,12 +18,15 @@ def stack(tmp_path: Path, kafka: KafkaServer, namespace: str) -> Iterator[Aggreg
         made.close()
 
 
-@pytest.fixture
-def cluster_stack(tmp_path: Path, kafka: KafkaServer, namespace: str) -> Iterator[AggregatorStack]:
-    """The same on a one-node Redis Cluster, which tells its clients that it lives behind `proxy_port`."""
-    redis = RedisServer(tmp_path, cluster=True)
-    proxy_port = free_port()
-    redis.command += ["--cluster-announce-port", str(proxy_port)]
+@pytest.fixture(params=["one server", "one-node cluster"])
+def any_stack(
+    request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaServer, namespace: str
+) -> Iterator[AggregatorStack]:
+    """The same on both kinds of Redis. The cluster tells its clients that it lives behind its proxy."""
+    redis = RedisServer(tmp_path, cluster=request.param == "one-node cluster")
+    proxy_port = free_port() if redis.cluster else None
+    if proxy_port:
+        redis.command += ["--cluster-announce-port", str(proxy_port)]
     with redis:
         made = AggregatorStack(tmp_path, kafka, redis, namespace, proxy_port=proxy_port)
         yield made
