@@ -26,6 +26,7 @@ from sipas.events import Response, encode, headers
 from sipas.ledger import Ledgers
 from sipas.tally_keys import TallyKeys
 from tests.servers import KafkaServer, RedisServer
+from tests.survey_stack import set_up_namespace
 
 CRITERIA = ("ACCESS", "PROC", "STAFF", "RESULT", "FEEDBACK")
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -70,7 +71,7 @@ def main() -> None:
     ):
         bootstrap = [kafka.bootstrap]
         log = Log(bootstrap)
-        log.create("bench", partitions=PARTITIONS, replication=1)
+        set_up_namespace(kafka.bootstrap, "bench", (), PARTITIONS)
         topic = str(Topics("bench").responses)
         publisher = Publisher(bootstrap, linger_ms=50, delivery_timeout_s=60)
         for start in range(0, options.sheets, 20_000):

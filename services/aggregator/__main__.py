@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from services.aggregator.loop import Aggregator, WrongLog
-from sipas.broker import GroupReader, Log, Publisher, Topics, require_fast_checksums
-from sipas.ledger import Ledgers
+from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
+from sipas.follower import read_whole
+from sipas.ledger import LedgerAway, Ledgers
 from sipas.methods import load_methods
+from sipas.registry import Registry, WrongNamespace, check_namespace
 from sipas.settings import AggregatorSettings, load_or_exit
 from sipas.telemetry import configure_logging, logger, serve_admin
 
@@ -25,18 +27,26 @@ def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
     configure_logging(settings.log_format)
     require_fast_checksums()
     log = logger("aggregator")
-    ledgers = connect(settings.redis_url, settings.namespace)
-    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    topics = Topics(settings.namespace)
+    try:
+        kafka = Log(settings.bootstrap)
+        registry = read_whole(settings.bootstrap, topics.registry, Registry.fold(()))
+        check_namespace(registry.facts, settings, kafka.partition_count(topics.responses))
+        ledgers = connect(settings.redis_url, settings.namespace)
+        ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:
+        log.error("cannot start", reason=str(reason))  # noqa: TRY400 - for an administrator
+        return 1
     aggregator = Aggregator(
         namespace=settings.namespace,
         reader=GroupReader(
             settings.bootstrap,
             group=f"{settings.namespace}.aggregator",
-            topics=[str(Topics(settings.namespace).responses)],
+            topics=[topics.responses],
             max_records=MAX_RECORDS,
             instance=settings.instance,
         ),
-        kafka=Log(settings.bootstrap),
+        kafka=kafka,
         publisher=Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5),
         ledgers=ledgers,
         criteria={id_: frozenset(method.codes) for id_, method in load_methods().items()},

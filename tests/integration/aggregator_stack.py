@@ -12,6 +12,7 @@ from sipas.tally_keys import TallyKeys
 from tests.integration.answers import Answers
 from tests.integration.faulty_proxy import FaultyProxy
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
+from tests.survey_stack import set_up_namespace
 
 PARTITIONS = 4
 
@@ -26,8 +27,8 @@ class AggregatorStack:
         self.redis = redis
         self.namespace = namespace
         self.topics = Topics(namespace)
+        set_up_namespace(kafka.bootstrap, namespace, (), PARTITIONS)
         self.log = Log([kafka.bootstrap])
-        self.log.create(namespace, partitions=PARTITIONS, replication=1)
         self.publisher = Publisher([kafka.bootstrap], linger_ms=20)
         self._programs: list[Program] = []
         self._proxies: list[FaultyProxy] = []

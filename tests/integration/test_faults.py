@@ -286,3 +286,20 @@ def remake(stack: AggregatorStack) -> None:
         what="the topic to be made again",
     )
     log.close()
+
+
+def test_a_namespace_that_was_never_set_up_or_has_another_time_zone_is_refused_at_start(
+    stack: AggregatorStack,
+) -> None:
+    never = stack.aggregator("never")
+    assert never.env is not None
+    never.env["SIPAS_NAMESPACE"] = "never-made"
+    never.start()
+    assert never.wait(30) == 1
+    assert "sipas topics create" in never.log
+    elsewhere = stack.aggregator("elsewhere")
+    assert elsewhere.env is not None
+    elsewhere.env["SIPAS_TIMEZONE"] = "Europe/London"
+    elsewhere.start()
+    assert elsewhere.wait(30) == 1
+    assert "the time zone of a namespace never changes" in elsewhere.log
