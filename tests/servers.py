@@ -160,9 +160,9 @@ class Program:
         except TimeoutError as error:
             self.kill()
             raise TimeoutError(f"{error}\n{self.log[-2000:]}") from None
-        if not self.alive and self.returncode != 0:
+        if code := self.returncode:
             self._forget()
-            raise RuntimeError(f"{self.name} ended with {self.returncode}\n{self.log[-2000:]}")
+            raise RuntimeError(f"{self.name} ended with {code}\n{self.log[-2000:]}")
         return self
 
     def stop(self, timeout_s: float = 30) -> None:

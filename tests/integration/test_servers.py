@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.structs import TopicPartition
 
 from deploy.local.programs import ROOT, ask_redis, kafka_answers, redis_answers
-from tests.servers import KafkaServer, RedisServer, wait_until
+from tests.servers import KafkaServer, Program, RedisServer, wait_until
 
 
 def test_a_record_survives_the_brokers_sigkill(tmp_path: Path) -> None:
@@ -63,6 +63,16 @@ def test_a_paused_redis_answers_again_when_resumed(tmp_path: Path) -> None:
             ask_redis(redis.port, "PING")
         redis.resume()
         assert redis_answers(redis.port)
+
+
+class NeverReady(Program):
+    def ready(self) -> bool:
+        return False
+
+
+def test_a_program_that_ends_before_it_serves_is_told_with_its_exit_code_and_its_last_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="early ended with 3\nno such counter"):
+        NeverReady("early", ["sh", "-c", "echo no such counter; exit 3"], tmp_path).start()
 
 
 def test_no_server_outlives_a_test_process_that_is_killed(tmp_path: Path) -> None:
