@@ -15,6 +15,7 @@ import importlib.util
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
@@ -38,6 +39,26 @@ class PublishFailed(Exception):
 
 class KafkaAway(Exception):
     """No broker answered."""
+
+
+class _Asking:
+    """Around a question to the brokers: where none answers it, `KafkaAway`. What one did answer is raised as it is."""
+
+    def __init__(self, bootstrap: Sequence[str]) -> None:
+        self._where = ", ".join(bootstrap)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # a request that timed out is filed under answers, but the client says it by itself
+        answered = isinstance(error, kafka_errors.BrokerResponseError) and not isinstance(
+            error, kafka_errors.RequestTimedOutError
+        )
+        if isinstance(error, kafka_errors.KafkaError) and not answered:
+            raise KafkaAway(f"no Kafka broker answers at {self._where}: {error}") from error
 
 
 class WrongTopics(Exception):
@@ -110,21 +131,21 @@ TOPIC_SETTINGS: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
 
 
 class Log:
-    """What the cluster says of its topics: they can be made, counted and measured."""
+    """What the cluster says of its topics: they can be made, counted and measured. All of it raises `KafkaAway`."""
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
-        try:
+        self._asking = _Asking(bootstrap)
+        with self._asking:
             self._admin = KafkaAdminClient(
                 bootstrap_servers=list(bootstrap), client_id="sipas-log", bootstrap_timeout_ms=CONNECT_MS
             )
-        except kafka_errors.KafkaError as reason:
-            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
 
     def close(self) -> None:
         self._admin.close()
 
     def existing(self) -> set[str]:
-        return set(self._admin.list_topics())
+        with self._asking:
+            return set(self._admin.list_topics())
 
     def create(self, namespace: str, *, partitions: int, replication: int) -> list[str]:
         """Make the topics that are missing; returns their names. An existing count that differs is an error."""
@@ -142,23 +163,24 @@ class Log:
         safety = {"flush.messages": "1"} if replication == 1 else {"min.insync.replicas": "2"}
         missing = [name for name in wanted if name not in existing]
         if missing:
-            self._admin.create_topics(
-                [
-                    NewTopic(
-                        name,
-                        num_partitions=wanted[name][0],
-                        replication_factor=replication,
-                        topic_configs=wanted[name][1] | safety | {"unclean.leader.election.enable": "false"},
-                    )
-                    for name in missing
-                ]
-            )
-            self._admin.wait_for_topics(missing)
+            asked = [
+                NewTopic(
+                    name,
+                    num_partitions=wanted[name][0],
+                    replication_factor=replication,
+                    topic_configs=wanted[name][1] | safety | {"unclean.leader.election.enable": "false"},
+                )
+                for name in missing
+            ]
+            with self._asking:
+                self._admin.create_topics(asked)
+                self._admin.wait_for_topics(missing)
         return missing
 
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics and all they hold."""
-        self._admin.delete_topics(list(topics))
+        with self._asking:
+            self._admin.delete_topics(list(topics))
 
     def wait_until_gone(self, topic: str, timeout_s: float = 30.0) -> None:
         """Return when no broker tells of the topic any more: until then its name cannot be used again."""
@@ -170,10 +192,12 @@ class Log:
 
     def cut(self, topic: str, before: Mapping[int, int]) -> None:
         """Delete the records of each partition below the given offset."""
-        self._admin.delete_records({TopicPartition(topic, number): offset for number, offset in before.items()})
+        with self._asking:
+            self._admin.delete_records({TopicPartition(topic, number): offset for number, offset in before.items()})
 
     def _describe(self, topic: str) -> dict[str, Any]:
-        described = self._admin.describe_topics([topic])
+        with self._asking:
+            described = self._admin.describe_topics([topic])
         if not described or described[0]["error_code"]:
             raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
         return cast("dict[str, Any]", described[0])
@@ -197,8 +221,9 @@ class Log:
         """Partition -> (first offset, end offset), the end being the next offset to be written."""
         numbers = range(self.partition_count(topic)) if partitions is None else partitions
         tps = [TopicPartition(topic, number) for number in numbers]
-        first = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.EARLIEST))
-        end = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))
+        with self._asking:
+            first = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.EARLIEST))
+            end = self._admin.list_partition_offsets(dict.fromkeys(tps, OffsetSpec.LATEST))
         return {tp.partition: (first[tp].offset, end[tp].offset) for tp in tps}
 
 
@@ -227,7 +252,7 @@ class Publisher:
     ) -> None:
         self._wait_s = delivery_timeout_s + 1.0
         delivery_ms = int(delivery_timeout_s * 1000)
-        try:
+        with _Asking(bootstrap):
             self._producer = KafkaProducer(
                 bootstrap_servers=list(bootstrap),
                 client_id=client_id,
@@ -239,8 +264,6 @@ class Publisher:
                 max_block_ms=delivery_ms,
                 bootstrap_timeout_ms=CONNECT_MS,
             )
-        except kafka_errors.KafkaError as reason:
-            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
 
     def send(
         self,
@@ -281,7 +304,15 @@ class Publisher:
         self.wait([self.send(topic, value, **kwargs)])
 
     def close(self, timeout_s: float = 5.0) -> None:
-        self._producer.close(timeout=timeout_s)
+        """Give what is on its way `timeout_s`, then end. Whoever waits for a record that is left: `PublishFailed`."""
+        try:
+            self._producer.close(timeout=timeout_s)
+        except kafka_errors.KafkaTimeoutError:
+            # it gave up before it ended anything, and would go on sending; only its sender can fail what is left
+            sender = self._producer._sender  # noqa: SLF001
+            sender.force_close()
+            sender.join(timeout_s)
+            self._producer.close(timeout=0)
 
 
 class Written(NamedTuple):
@@ -298,7 +329,7 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
 
     Raises `KafkaAway` or `PublishFailed`.
     """
-    try:
+    with _Asking(bootstrap):
         producer = KafkaProducer(
             bootstrap_servers=list(bootstrap),
             transactional_id=transaction,
@@ -306,8 +337,6 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
             enable_idempotence=True,
             bootstrap_timeout_ms=CONNECT_MS,
         )
-    except kafka_errors.KafkaError as reason:
-        raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
     try:
         try:
             producer.init_transactions()
@@ -379,25 +408,29 @@ class GroupReader:
 
         `instance`: a name that a process keeps over restarts (static membership), so that one that died gets its
         partitions back as soon as it is there again, instead of after the session timeout. "" for none.
+
+        Raises `KafkaAway`.
         """
         from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor  # noqa: PLC0415
         from kafka.coordinator.assignors.range import RangePartitionAssignor  # noqa: PLC0415
 
         self._assignments = _Assignments()
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=list(bootstrap),
-            client_id=group,
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            max_poll_records=max_records,
-            fetch_max_bytes=16 * 1024 * 1024,
-            group_instance_id=instance or None,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=SESSION_MS // 3,
-            partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
-            bootstrap_timeout_ms=CONNECT_MS,
-        )
+        self._asking = _Asking(bootstrap)
+        with self._asking:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=list(bootstrap),
+                client_id=group,
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                max_poll_records=max_records,
+                fetch_max_bytes=16 * 1024 * 1024,
+                group_instance_id=instance or None,
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=SESSION_MS // 3,
+                partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
+                bootstrap_timeout_ms=CONNECT_MS,
+            )
         self._assignments.consumer = self._consumer
         self._consumer.subscribe(topics=list(topics), listener=self._assignments)
 
@@ -434,8 +467,10 @@ class GroupReader:
         return None if found is None else str(found)
 
     def end(self, partition: Partition) -> int:
+        """The next offset to be written. Raises `KafkaAway`."""
         tp = TopicPartition(*partition)
-        return cast("int", self._consumer.end_offsets([tp])[tp])
+        with self._asking:
+            return cast("int", self._consumer.end_offsets([tp])[tp])
 
     def note_progress(self, next_offsets: Mapping[Partition, int]) -> None:
         """Tell Kafka's group offset, for lag tools only."""
@@ -454,7 +489,9 @@ class WholeTopicReader:
     """Reads a topic, or some partitions of it, from its first record, without a group; committed records only."""
 
     def __init__(self, bootstrap: Sequence[str], topic: str, partitions: Iterable[int] | None = None) -> None:
-        try:
+        """Raises `KafkaAway` or `WrongTopics`."""
+        self._asking = _Asking(bootstrap)
+        with self._asking:
             self._consumer = KafkaConsumer(
                 bootstrap_servers=list(bootstrap),
                 client_id="sipas-reader",
@@ -465,24 +502,31 @@ class WholeTopicReader:
                 max_poll_records=5000,
                 bootstrap_timeout_ms=CONNECT_MS,
             )
-            numbers = self._consumer.partitions_for_topic(topic) if partitions is None else set(partitions)
-        except kafka_errors.KafkaError as reason:
-            raise KafkaAway(f"no Kafka broker answers at {', '.join(bootstrap)}: {reason}") from reason
-        if not numbers:
+        try:
+            self._tps = self._begin(topic, partitions)
+        except (KafkaAway, WrongTopics):
             self._consumer.close()
-            raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
-        self._tps = [TopicPartition(topic, number) for number in sorted(numbers)]
-        self._consumer.assign(self._tps)
-        for tp, offset in self._consumer.beginning_offsets(self._tps).items():
-            self._consumer.seek(tp, offset)
+            raise
+
+    def _begin(self, topic: str, partitions: Iterable[int] | None) -> list[TopicPartition]:
+        with self._asking:
+            numbers = self._consumer.partitions_for_topic(topic) if partitions is None else set(partitions)
+            if not numbers:
+                raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
+            tps = [TopicPartition(topic, number) for number in sorted(numbers)]
+            self._consumer.assign(tps)
+            for tp, offset in self._consumer.beginning_offsets(tps).items():
+                self._consumer.seek(tp, offset)
+        return tps
 
     def start(self, partition: int, offset: int) -> None:
         """Read `partition` from `offset`."""
         self._consumer.seek(next(tp for tp in self._tps if tp.partition == partition), offset)
 
     def to_end(self) -> Iterator[Record]:
-        """Every record up to the end as it is now; may be called again for what came since."""
-        ends = self._consumer.end_offsets(self._tps)
+        """Every record up to the end as it is now; may be called again for what came since. Raises `KafkaAway`."""
+        with self._asking:
+            ends = self._consumer.end_offsets(self._tps)
         while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
             for records in self._consumer.poll(timeout_ms=200).values():
                 yield from records
