@@ -1,4 +1,4 @@
-"""Snapshots that keep up with a topic of entries: read whole at start, then followed in a daemon thread.
+"""Snapshots that keep up with a topic: read whole at start, then followed in a daemon thread.
 
 Without a consumer group, so that every process sees everything. Readers see committed records only, and what one
 poll began is read to the end before it is shown, so that a load appears at once. A failure ends the thread and
@@ -13,38 +13,47 @@ from datetime import UTC, date, datetime
 from typing import Generic, Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from sipas.broker import Topics, WholeTopicReader
+from sipas.broker import Record, Topics, WholeTopicReader
 from sipas.people import People
 from sipas.registry import Item, Registry, read_item
 
 
-class Snapshot(Protocol):
-    """What folds items into a newer snapshot."""
+class Entries(Protocol):
+    """A snapshot of a topic of entries."""
 
     def updated(self, items: Iterable[Item], /) -> Self: ...
 
 
-S = TypeVar("S", bound=Snapshot)
+E = TypeVar("E", bound=Entries)
+S = TypeVar("S")
 
 
-def read_whole(bootstrap: Sequence[str], topic: str, empty: S) -> S:
-    """The snapshot of a topic as it is now. Raises `KafkaAway` or `WrongTopics`."""
+def with_entries(entries: E, records: Iterable[Record]) -> E:
+    """The snapshot after further records."""
+    return entries.updated(map(read_item, records))
+
+
+def read_whole(bootstrap: Sequence[str], topic: str, empty: E) -> E:
+    """The snapshot of a topic of entries as it is now. Raises `KafkaAway` or `WrongTopics`."""
     reader = WholeTopicReader(bootstrap, topic)
     try:
-        return empty.updated(read_item(record) for record in reader.to_end())
+        return with_entries(empty, reader.to_end())
     finally:
         reader.close()
 
 
 class Follower(Generic[S]):
-    """A topic of entries as it is now: `newest`.
+    """A topic as it is now: `newest`. `fold` makes the snapshot after further records, in the order of the log.
 
     A service that must start while Kafka is away will seed `newest` from a local copy in `start`.
     """
 
-    def __init__(self, bootstrap: Sequence[str], topic: str, empty: S) -> None:
+    def __init__(
+        self, bootstrap: Sequence[str], topic: str, empty: S, fold: Callable[[S, Iterable[Record]], S]
+    ) -> None:
         self.newest = empty
         self.failure: Exception | None = None
+        self._fold = fold
         self._bootstrap = bootstrap
         self._topic = topic
         self._stop = threading.Event()
@@ -53,7 +62,7 @@ class Follower(Generic[S]):
     def start(self) -> None:
         """Return once the topic was read to its end. Raises `KafkaAway` or `WrongTopics`."""
         reader = WholeTopicReader(self._bootstrap, self._topic)
-        self.newest = self.newest.updated(read_item(record) for record in reader.to_end())
+        self.newest = self._fold(self.newest, reader.to_end())
         self._thread = threading.Thread(target=self._follow, args=(reader,), name=self._topic, daemon=True)
         self._thread.start()
 
@@ -71,7 +80,7 @@ class Follower(Generic[S]):
         try:
             while not self._stop.is_set():
                 if records := reader.poll():
-                    self.newest = self.newest.updated(read_item(record) for record in (*records, *reader.to_end()))
+                    self.newest = self._fold(self.newest, (*records, *reader.to_end()))
         except Exception as failure:  # noqa: BLE001 - whatever it is, the snapshot is no longer kept up to date
             self.failure = failure
         finally:
@@ -88,7 +97,7 @@ class RegistryFollower(Follower[Registry]):
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(bootstrap, Topics(namespace).registry, Registry.fold(()))
+        super().__init__(bootstrap, Topics(namespace).registry, Registry.fold(()), with_entries)
         self._now = now
         self._view: tuple[Registry, date, Registry] | None = None
 
@@ -108,4 +117,4 @@ class PeopleFollower(Follower[People]):
     """The people: `newest`."""
 
     def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
-        super().__init__(bootstrap, Topics(namespace).people, People.fold(()))
+        super().__init__(bootstrap, Topics(namespace).people, People.fold(()), with_entries)

@@ -1,17 +1,17 @@
-"""The state of every alert, as a fold over the `alerts` topic, and the thread that keeps it current.
+"""The state of every alert, as a fold over the `alerts` topic.
 
 An id may stand twice in the topic; the first wins. Deliveries say who was told and are not shown here.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sipas.broker import Record, Topics, WholeTopicReader
+from sipas.broker import Record, Topics
 from sipas.events import TYPES, AlertChanged, MalformedEvent, decode_alert, type_of
+from sipas.follower import Follower
 from sipas.telemetry import logger
 
 STATES = ("possible", "confirmed", "recovered")
@@ -65,37 +65,17 @@ def changes_in(records: Iterable[Record]) -> Iterable[AlertChanged]:
             log.warning("an alert cannot be read", offset=record.offset, code=reason.code)
 
 
-class AlertFollower:
-    """The alerts as they are now: `book`. A failure ends the thread, and `alive` says so."""
+def with_changes(book: AlertBook, records: Iterable[Record]) -> AlertBook:
+    """The snapshot after further records."""
+    return book.updated(changes_in(records))
+
+
+class AlertFollower(Follower[AlertBook]):
+    """The alerts as they are now: `book`."""
 
     def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
-        self.book = AlertBook()
-        self._bootstrap = bootstrap
-        self._topic = Topics(namespace).alerts
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__(bootstrap, Topics(namespace).alerts, AlertBook(), with_changes)
 
-    def start(self) -> None:
-        """Return once the topic was read to its end. Raises `KafkaAway` or `WrongTopics`."""
-        reader = WholeTopicReader(self._bootstrap, self._topic)
-        self.book = self.book.updated(changes_in(reader.to_end()))
-        self._thread = threading.Thread(target=self._follow, args=(reader,), name=self._topic, daemon=True)
-        self._thread.start()
-
-    def alive(self) -> bool:
-        """Whether the book is still kept up to date."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def close(self) -> None:
-        """Stop following; the last book stays readable."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _follow(self, reader: WholeTopicReader) -> None:
-        try:
-            while not self._stop.is_set():
-                if records := reader.poll():
-                    self.book = self.book.updated(changes_in(records))
-        finally:
-            reader.close()
+    @property
+    def book(self) -> AlertBook:
+        return self.newest
