@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -11,10 +12,10 @@ import click
 import msgspec
 from rich.progress import Progress
 
-from services.aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME
+from services.aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME, own_headers
 from services.aggregator.verify import verify as verify_all
 from sipas.broker import Log, Publisher, Topics, WholeTopicReader
-from sipas.events import Response, decode_response, encode, headers
+from sipas.events import Headers, decode_response, minute_ms
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
 from sipas.settings import LedgerCommandSettings, load_or_exit
@@ -74,6 +75,8 @@ class Letter:
     time: str
     key: bytes
     value: bytes | None
+    headers: Headers
+    """The record's own."""
 
 
 def letters(settings: LedgerCommandSettings) -> Iterator[Letter]:
@@ -81,11 +84,12 @@ def letters(settings: LedgerCommandSettings) -> Iterator[Letter]:
     reader = WholeTopicReader(settings.bootstrap, str(Topics(settings.namespace).dlq))
     seen: set[tuple[int, int]] = set()
     for record in reader.to_end():
-        said = {name: value.decode() for name, value in record.headers}
+        said = dict(record.headers)
+        reason, detail, time = (said[name].decode() for name in (REASON, DETAIL, TIME))
         place = int(said[PARTITION]), int(said[OFFSET])
         if place not in seen:
             seen.add(place)
-            yield Letter(*place, said[REASON], said.get(DETAIL, ""), said[TIME], record.key or b"", record.value)
+            yield Letter(*place, reason, detail, time, record.key or b"", record.value, own_headers(record.headers))
     reader.close()
 
 
@@ -105,30 +109,23 @@ def list_letters(as_json: bool) -> None:
 @dlq.command()
 @click.option("--reason", help="only letters of this reason, for example too-old")
 def retry(reason: str | None) -> None:
-    """Send dead letters again: to be counted now that the software knows them, a sheet `too-old` as an import.
-
-    A letter that is sent twice is counted once.
+    """Send dead letters again as they came: to be counted now that the software knows them, a sheet `too-old` as
+    an import. A letter that is sent twice is counted once.
     """
     settings = load_or_exit(LedgerCommandSettings)
-    publisher = Publisher(settings.bootstrap)
+    topic = str(Topics(settings.namespace).responses)
     sent = 0
-    for letter in letters(settings):
-        if reason is not None and letter.reason != reason:
-            continue
-        value, made = letter.value, None
-        if letter.reason == "too-old":
-            sheet: Response = msgspec.structs.replace(decode_response(letter.value), via="import")
-            value = encode(sheet)
-            made = headers(
-                sheet,
-                event_id=str(sheet.response_id),
-                source=f"/{settings.namespace}/dlq-retry",
-                at=datetime.now(UTC),
-                trace=True,
-            )
-        publisher.publish(str(Topics(settings.namespace).responses), value, key=letter.key, headers=made)
-        sent += 1
-    publisher.close()
+    with closing(Publisher(settings.bootstrap)) as publisher:
+        for letter in letters(settings):
+            if reason is not None and letter.reason != reason:
+                continue
+            value, at = letter.value, datetime.now(UTC)
+            if letter.reason == "too-old":
+                # the document and not the sheet: it may have fields that only a newer program knows
+                value = msgspec.json.encode(msgspec.json.decode(letter.value or b"") | {"via": "import"})
+                at = decode_response(value).received_at
+            publisher.publish(topic, value, key=letter.key, headers=letter.headers, timestamp_ms=minute_ms(at))
+            sent += 1
     click.echo(f"{sent} dead letters sent again")
 
 

@@ -2,17 +2,20 @@
 
 A dead letter is acknowledged before the position moves past its record, so it may stand twice after a crash and
 is never missing; (topic, partition, offset) tells copies apart.
+
+Of the record's headers those are kept that `sipas.events.headers` writes: a program that is not ours may have put
+anything into others. Times are cut to the minute, like those of a sheet.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sipas.broker import Publisher, Record, Topics
-from sipas.events import Headers
+from sipas.events import HEADER_NAMES, Headers, minute_ms
 
 WINDOW = 1000
 FEWEST = 50
@@ -37,9 +40,16 @@ class Rejected(NamedTuple):
     detail: str
 
 
+def own_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """The headers of a record that a letter keeps, and that it is sent again with."""
+    return [(name, value) for name, value in headers if name in HEADER_NAMES]
+
+
 def dead_letter_headers(rejected: Rejected, service: str, now: datetime) -> Headers:
+    """The record's own headers, and beside them why it was rejected, where it stood and the minute."""
     record = rejected.record
     return [
+        *own_headers(record.headers),
         (REASON, rejected.code.encode()),
         (DETAIL, rejected.detail.encode()),
         (TOPIC, record.topic.encode()),
@@ -68,6 +78,7 @@ class DeadLetters:
                     key=one.record.key or b"",
                     headers=dead_letter_headers(one, self._service, now),
                     partition=one.record.partition,
+                    timestamp_ms=minute_ms(now),
                 )
                 for one in rejected
             ]

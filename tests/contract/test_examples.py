@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from services.aggregator.dead_letters import Rejected, dead_letter_headers
+from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_headers
 from services.aggregator.fold import sheet_of
 from services.board.alerts import changes_in
 from services.notifier.evidence import as_recorded
@@ -16,6 +16,7 @@ from services.notifier.judge import Total
 from services.notifier.message import compose, load_words
 from services.notifier.record import read_alert_record
 from sipas.events import (
+    HEADER_NAMES,
     TYPES,
     AgencyDay,
     AlertChanged,
@@ -32,13 +33,14 @@ from sipas.events import (
     decode_response,
     encode,
     headers,
+    minute_ms,
     type_of,
 )
 from sipas.methods import load_methods
 from sipas.people import People
 from sipas.registry import KINDS, Registry, read_item
 from sipas.tally import Tally
-from tests.contract.documents import ASYNCAPI, EXAMPLES, MESSAGES, Example, of_topic
+from tests.contract.documents import ASYNCAPI, EXAMPLES, MESSAGES, SCHEMAS, Example, of_topic
 from tests.contract.json_schema import faults
 
 DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
@@ -49,7 +51,8 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Delivered]: decode_delivered,
     TYPES[Entry]: decode_entry,
 }
-EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers)]
+# a dead letter keeps the headers of what it is not
+EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers) and example.topic != "dlq"]
 NOW = datetime(2026, 11, 22, 3, 15, tzinfo=UTC)
 
 
@@ -107,20 +110,47 @@ def test_the_headers_are_those_that_the_code_writes(example: Example) -> None:
 
 
 def test_only_answer_sheets_are_traced() -> None:
-    traced = {example.topic for example in EXAMPLES.values() if "traceparent" in example.said}
+    traced = {example.topic for example in EVENTS if "traceparent" in example.said}
     assert traced == {"responses"}
 
 
-def test_a_dead_letter_has_the_headers_that_the_aggregator_writes() -> None:
-    letter = EXAMPLES["dead-letter"]
+def rejected(letter: Example, headers: list[tuple[str, bytes]]) -> Rejected:
+    """What the letter was before, with these headers."""
     said = letter.said
     with pytest.raises(MalformedEvent) as caught:
         decode_response(letter.value)
-    record = Example(
-        "", said["sipas_topic"], letter.key, [], letter.value, int(said["sipas_offset"]), int(said["sipas_partition"])
-    )
-    rejected = Rejected(record, caught.value.code, caught.value.detail)
-    assert sorted(dead_letter_headers(rejected, "aggregator", NOW)) == sorted(letter.headers)
+    offset, partition = int(said["sipas_offset"]), int(said["sipas_partition"])
+    record = Example("", said["sipas_topic"], letter.key, headers, letter.value, offset, partition)
+    return Rejected(record, caught.value.code, caught.value.detail)
+
+
+def test_a_dead_letter_has_the_headers_of_its_record_and_those_that_the_aggregator_writes() -> None:
+    letter = EXAMPLES["dead-letter"]
+    own = list(EXAMPLES["response-form"].headers)
+    assert dead_letter_headers(rejected(letter, own), "aggregator", NOW.replace(second=59)) == letter.headers
+    assert own_headers(letter.headers) == own
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["x-forwarded-for", "user-agent", "cookie", "X-Phone", "tracestate", "CE_ID", "sipas_reason", "sipas_note", ""],
+)
+def test_a_dead_letter_keeps_no_header_that_is_none_of_ours(foreign: str) -> None:
+    letter = EXAMPLES["dead-letter"]
+    headers_of_both = [(foreign, b"0912345678"), *EXAMPLES["response-form"].headers, (foreign, b"198.51.100.77")]
+    assert dead_letter_headers(rejected(letter, headers_of_both), "aggregator", NOW) == letter.headers
+
+
+def test_a_dead_letter_may_keep_what_our_programs_write_and_nothing_else() -> None:
+    sheet = EXAMPLES["response-form"]
+    written = headers(event_of(sheet), event_id="1", source="/sipas/survey", at=NOW, trace=True)
+    described = {name for name in SCHEMAS["DeadLetterHeaders"]["properties"] if not name.startswith("sipas_")}
+    assert {name for name, _ in written} == HEADER_NAMES == described
+
+
+@pytest.mark.parametrize("second", [0, 1, 59])
+def test_kafkas_timestamp_is_the_minute(second: int) -> None:
+    assert minute_ms(NOW.replace(second=second, microsecond=999_999)) == NOW.timestamp() * 1000
 
 
 # --- those who read
