@@ -9,13 +9,13 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import random
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
+from bench.machine import machine
 from tests.servers import KafkaServer
 from tests.survey_stack import SUBMIT_KEY, Survey, set_up_namespace, wide_counters, wide_registry
 
@@ -32,7 +32,7 @@ class Client(asyncio.Protocol):
         self.failures = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.ask()
 
     def ask(self) -> None:
@@ -73,7 +73,7 @@ def submissions(counters: list[str]) -> list[bytes]:
     return made
 
 
-async def load(port: int, requests: list[bytes], expected: bytes, connections: int, seconds: float) -> dict[str, float]:
+async def load(port: int, requests: list[bytes], expected: bytes, connections: int, seconds: float) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     taken: list[float] = []
     began = time.perf_counter()
@@ -106,12 +106,6 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "?")
-    return f"{os.cpu_count()} cores {model}, Linux {platform.release()}, Python {platform.python_version()}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
@@ -139,7 +133,6 @@ def main() -> None:
         "worker_mb": workers,
         "load_average": os.getloadavg()[0],
         "machine": machine(),
-        "date": datetime.now(UTC).date().isoformat(),
     }
     print(json.dumps(result, indent=1))
 

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from services.survey.intake import Outbox, drain
+from services.survey.intake import drain
+from services.survey.outbox import Outbox
 from services.survey.spool import Spool
 from sipas.broker import KafkaAway, Publisher, PublishFailed
 from sipas.settings import SurveySettings, load_or_exit

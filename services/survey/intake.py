@@ -15,46 +15,17 @@ from collections.abc import Callable
 from typing import Literal
 
 from services.survey import metrics
+from services.survey.outbox import Outbox
 from services.survey.spool import Spool
 from sipas import events
-from sipas.broker import KafkaAway, Publisher, PublishFailed, Sent, Topics
+from sipas.broker import KafkaAway, PublishFailed
 from sipas.events import Response
 from sipas.telemetry import logger
 
-ACK_S = 2.0
-"""How long a sheet may wait for Kafka before it is spooled."""
 RETRY_S = 0.5
 BATCH = 500
 
 _log = logger(__name__)
-
-
-class Outbox:
-    """Writes sheets to the responses topic through one publisher."""
-
-    def __init__(self, publisher: Publisher, namespace: str) -> None:
-        self._publisher = publisher
-        self._topic = Topics(namespace).responses
-        self._source = f"/{namespace}/survey"
-
-    def send(self, *sheets: Response) -> None:
-        """Return when Kafka has them all; raises `PublishFailed`."""
-        self._publisher.wait([self._begin(sheet) for sheet in sheets])
-
-    def _begin(self, sheet: Response) -> Sent:
-        return self._publisher.send(
-            self._topic,
-            events.encode(sheet),
-            key=sheet.agency,
-            headers=events.headers(
-                sheet, event_id=str(sheet.response_id), source=self._source, at=sheet.received_at, trace=True
-            ),
-            timestamp_ms=int(sheet.received_at.timestamp() * 1000),
-        )
-
-    def close(self) -> None:
-        """Return when everything was acknowledged or given up."""
-        self._publisher.close(ACK_S + 1)
 
 
 def drain(spool: Spool, outbox: Outbox) -> int:
@@ -62,7 +33,7 @@ def drain(spool: Spool, outbox: Outbox) -> int:
     batch = spool.oldest(BATCH)
     if batch is None:
         return 0
-    outbox.send(*(events.decode_response(payload) for payload in batch.payloads))
+    outbox.send_all([events.decode_response(payload) for payload in batch.payloads])
     spool.remove(batch)
     metrics.DRAINED.inc(len(batch.payloads))
     _show(spool)

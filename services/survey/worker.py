@@ -16,7 +16,8 @@ from types import MappingProxyType
 from services.survey import metrics
 from services.survey.app import make_app
 from services.survey.fields import Answers
-from services.survey.intake import ACK_S, Intake, Outbox
+from services.survey.intake import Intake
+from services.survey.outbox import ACK_S, Outbox
 from services.survey.pages import Pages
 from services.survey.parts import Parts
 from services.survey.sheets import Sheets
@@ -31,8 +32,6 @@ from sipas.telemetry import Reasons, logger
 
 WRONG_NAMESPACE = 3
 """The exit code that makes gunicorn's arbiter give up instead of starting another worker."""
-LINGER_MS = 20
-"""170 agencies spread over many partitions: at 5 ms a batch held one answer, and the rate was a quarter lower."""
 RETRY_S = 1.0
 
 _log = logger(__name__)
@@ -93,9 +92,7 @@ class Worker:
 
     def _connect(self) -> Outbox:
         settings = self._settings
-        publisher = Publisher(
-            settings.bootstrap, delivery_timeout_s=ACK_S, linger_ms=LINGER_MS, client_id=f"{settings.namespace}-survey"
-        )
+        publisher = Publisher(settings.bootstrap, delivery_timeout_s=ACK_S, client_id=f"{settings.namespace}-survey")
         return Outbox(publisher, settings.namespace)
 
     def _follow(self) -> None:
