@@ -436,6 +436,10 @@ class GroupReader:
 
     def poll(self, timeout_s: float = POLL_S) -> dict[Partition, list[Record]]:
         """Records by partition. Errors of the log (position out of range, …) are raised."""
+        # A join that goes on when a poll runs out of time is forgotten where newer metadata was its reason: the
+        # broker counts us in, and no partition ever comes. Measured: 1 start in 20 on a busy machine.
+        if self._consumer._coordinator.rejoining:  # noqa: SLF001
+            self._consumer._coordinator.request_rejoin()  # noqa: SLF001
         polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
         return {Partition(*tp): records for tp, records in polled.items()}
 

@@ -119,3 +119,20 @@ def test_a_publisher_that_is_closed_while_kafka_is_away_ends_and_writes_nothing_
         reader = WholeTopicReader([broker.bootstrap], TOPIC)
         assert [record.value for record in reader.to_end()] == [b"acknowledged"]
         reader.close()
+
+
+def test_a_member_gets_its_partitions_however_short_its_polls_are(kafka: KafkaServer, namespace: str) -> None:
+    """A join that outlasts the poll that began it is not forgotten; it was, by about every second of these members."""
+    log = Log([kafka.bootstrap])
+    for number in range(10):
+        names = Topics(f"{namespace}-{number}")
+        log.create(names.namespace, partitions=2, replication=1)
+        member = GroupReader([kafka.bootstrap], group=names.namespace, topics=[names.responses], max_records=1)
+        assigned: set[Partition] = set()
+        deadline = time.monotonic() + 10
+        while not assigned and time.monotonic() < deadline:
+            member.poll(0.01)
+            assigned |= member.take_assigned()
+        member.close()
+        assert assigned == {Partition(names.responses, 0), Partition(names.responses, 1)}
+    log.close()
