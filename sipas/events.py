@@ -221,7 +221,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
 def decode_response(value: bytes | None) -> Response:
     """Bytes of `responses` -> sheet. Raises `MalformedEvent`: empty, not-json, wrong-shape, no-answer."""
     sheet: Response = _decode(_response, value)
-    if all(level is None for level in sheet.answers.values()):
+    if not any(sheet.answers.values()):  # a level is at least 1
         raise MalformedEvent("no-answer", "the sheet answers nothing")
     return sheet
 

@@ -21,23 +21,15 @@ MAX_RECORDS = 4000
 REDIS_PATIENCE_S = 60.0
 
 
-def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
-    """Run until SIGTERM; `connect` makes the ledgers from the Redis address and the namespace."""
-    settings = load_or_exit(AggregatorSettings)
-    configure_logging(settings.log_format)
-    require_fast_checksums()
-    log = logger("aggregator")
+def compose(settings: AggregatorSettings, connect: Callable[[str, str], Ledgers]) -> Aggregator:
+    """Check the namespace, make every client. Raises what says why the process cannot start."""
     topics = Topics(settings.namespace)
-    try:
-        kafka = Log(settings.bootstrap)
-        registry = read_whole(settings.bootstrap, topics.registry, Registry.fold(()))
-        check_namespace(registry.facts, settings, kafka.partition_count(topics.responses))
-        ledgers = connect(settings.redis_url, settings.namespace)
-        ledgers.wait_until_ready(REDIS_PATIENCE_S)
-    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:
-        log.error("cannot start", reason=str(reason))  # noqa: TRY400 - for an administrator
-        return 1
-    aggregator = Aggregator(
+    kafka = Log(settings.bootstrap)
+    registry = read_whole(settings.bootstrap, topics.registry, Registry.fold(()))
+    check_namespace(registry.facts, settings, kafka.partition_count(topics.responses))
+    ledgers = connect(settings.redis_url, settings.namespace)
+    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    return Aggregator(
         namespace=settings.namespace,
         reader=GroupReader(
             settings.bootstrap,
@@ -52,6 +44,19 @@ def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
         criteria={id_: frozenset(method.codes) for id_, method in load_methods().items()},
         now=lambda: datetime.now(UTC),
     )
+
+
+def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
+    """Run until SIGTERM; `connect` makes the ledgers from the Redis address and the namespace."""
+    settings = load_or_exit(AggregatorSettings)
+    configure_logging(settings.log_format)
+    require_fast_checksums()
+    log = logger("aggregator")
+    try:
+        aggregator = compose(settings, connect)
+    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:
+        log.error("cannot start", reason=str(reason))  # noqa: TRY400 - for an administrator
+        return 1
     serve_admin(settings.admin, aggregator.not_ready)
     stopping = False
 
