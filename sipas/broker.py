@@ -424,7 +424,7 @@ class GroupReader:
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 max_poll_records=max_records,
-                fetch_max_bytes=16 * 1024 * 1024,
+                fetch_max_bytes=4 * 1024 * 1024,
                 group_instance_id=instance or None,
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 3,

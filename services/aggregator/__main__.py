@@ -17,7 +17,8 @@ from sipas.registry import Registry, WrongNamespace, check_namespace
 from sipas.settings import AggregatorSettings, load_or_exit
 from sipas.telemetry import configure_logging, logger, serve_admin
 
-MAX_RECORDS = 4000
+MAX_RECORDS = 2500
+"""At one poll. With 4,000, and 16 MB instead of 4 of fetched bytes, it was no faster and held 50 MB more."""
 REDIS_PATIENCE_S = 60.0
 
 
