@@ -78,7 +78,10 @@ class AggregatorStack:
     # --- the log and the ledger --------------------------------------------------------------------------------
 
     def write(self, records: list[tuple[str, bytes | None]]) -> None:
-        self.publisher.wait([self.publisher.send(self.topics.responses, value, key=key) for key, value in records])
+        """All acknowledged; in pieces, because what waits for ten seconds behind others is given up."""
+        for start in range(0, len(records), 5_000):
+            piece = records[start : start + 5_000]
+            self.publisher.wait([self.publisher.send(self.topics.responses, value, key=key) for key, value in piece])
 
     def ends(self) -> list[int]:
         return [end for _, end in self.log.bounds(self.topics.responses).values()]

@@ -1,4 +1,4 @@
-"""Feeds a log of answers while the processes that count it, and their Redis, are killed."""
+"""Kills the processes that count a log of answers, and their Redis, while they are far behind its end."""
 
 import random
 from collections import Counter
@@ -27,16 +27,15 @@ class Chaos:
         self._main = stack.aggregator("first", mutant=mutant, proxy=self._proxy)
         self._others = [stack.aggregator(name, mutant=mutant, static=False) for name in ("second", "third")]
         self._wanted: list[Program] = [self._main]
-        self._fed = 0
 
     def run(self, *, kills: int, redis_kills: int) -> None:
+        # all of it at once, and the last fault two steps before the end: every fault hits a system that is behind
+        self.stack.write(self.answers.records)
         step = len(self.answers.records) // (kills + redis_kills + 2)
         redis_every = (kills + redis_kills) // redis_kills
         joins = {3: self._others[0], 6: self._others[1]}
         leaves = {9: self._others[0], 12: self._others[1]}
         for number in range(1, kills + redis_kills + 1):
-            # the next fault's answers are in the log already: faults hit a system that is behind
-            self._feed(step * (number + 1))
             goal = step * (number - 1) + self._dice.randrange(step)
             self._wait(lambda goal=goal: self.stack.counted() >= goal, "progress")
             assert self.stack.lag() > 0
@@ -53,7 +52,6 @@ class Chaos:
                 self._wanted.remove(leaves[number])
                 leaves[number].stop()
                 self.happened["left"] += 1
-        self._feed(len(self.answers.records))
         self._wait(lambda: self.stack.lag() == 0, "the whole log to be counted")
 
     def _strike(self, fault: str) -> None:
@@ -70,10 +68,6 @@ class Chaos:
             elif fault == "request lost":
                 self._main.kill()
         self.happened[fault] += 1
-
-    def _feed(self, until: int) -> None:
-        self.stack.write(self.answers.records[self._fed : until])
-        self._fed = max(self._fed, until)
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         """Wait, starting again what died, as a supervisor does."""

@@ -22,6 +22,6 @@ def test_every_answer_counts_once_while_processes_and_redis_are_killed(stack: Ag
 @pytest.mark.parametrize("mutant", ["no-dedupe", "position-outside-the-script", "no-position-guard"])
 def test_the_same_test_notices_a_broken_aggregator(stack: AggregatorStack, mutant: str) -> None:
     """The kill test must be able to fail: each mutant lacks one part of the argument, and the counts show it."""
-    answers = make_answers(24_000)
+    answers = make_answers(60_000)
     Chaos(stack, answers, mutant=mutant).run(kills=9, redis_kills=1)
     assert stack.differences(answers) != []
