@@ -22,7 +22,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -153,9 +152,20 @@ def wait(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def has_settled(program: Program, supervisor: Supervisor) -> bool:
-    """It serves, or waiting longer is of no use."""
-    return not supervisor.alive or program.ready() or supervisor.keeps_ending(program)
+def serves(program: Program, supervisor: Supervisor) -> bool:
+    """Wait until it serves, or until waiting longer is of no use; whether it serves.
+
+    Its answer is asked for once: each worker of a service answers for itself, and the next to be asked may be one
+    that is still starting.
+    """
+    answers = False
+
+    def settled() -> bool:
+        nonlocal answers
+        answers = program.ready()
+        return answers or not supervisor.alive or supervisor.keeps_ending(program)
+
+    return wait(settled) and answers and supervisor.alive
 
 
 def start(supervisor: Supervisor, group: list[Program], stack: Stack) -> None:
@@ -163,8 +173,7 @@ def start(supervisor: Supervisor, group: list[Program], stack: Stack) -> None:
     began = time.monotonic()
     supervisor.start(group)
     for program in group:
-        served = wait(partial(has_settled, program, supervisor))
-        if not (served and supervisor.alive and program.ready()):
+        if not serves(program, supervisor):
             file = stack.log / f"{program.name}.log"
             tail = "\n".join(file.read_text(errors="replace").splitlines()[-20:]) if file.exists() else ""
             raise CannotStartError(f"{program.name} does not get ready. The end of {file}:\n{tail}")
