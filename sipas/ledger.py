@@ -77,6 +77,7 @@ class Ledgers:
         self.commit_script = register(_script("commit"))
         self.lookup_script = register(_script("lookup"))
         self.settle_script = register(_script("settle"))
+        self.note_script = register(_script("note"))
         self.show_script = register(_script("show"))
 
     def wait_until_ready(self, timeout_s: float) -> None:
@@ -192,8 +193,9 @@ class Slot:
         self._client.hdel(self._position, *fields)
 
     def note(self, fields: Mapping[str, str | int]) -> None:
-        """Set fields of the position that are not `next_offset`, without guard."""
-        self._client.hset(self._position, mapping={name: str(value) for name, value in fields.items()})
+        """Set fields of the position that are not `next_offset`; nothing where there is no position."""
+        flat = [str(part) for pair in fields.items() for part in pair]
+        self._ledgers.note_script(keys=[self._position], args=flat)
 
     def show(self, step: int, days: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
         """Run `show.lua` for these agency-days, each its ten keys and three arguments."""

@@ -56,6 +56,14 @@ def test_without_a_ledger_a_commit_is_refused(ledgers: Ledgers, namespace: str) 
     assert refused.value.stored is None
 
 
+def test_a_note_on_a_ledger_that_was_flushed_makes_no_position(ledgers: Ledgers, slot: Slot, namespace: str) -> None:
+    slot.note({"rebuilt": 1})
+    assert slot.position() == {"next_offset": "0", "topic_id": "x", "rebuilt": "1"}
+    gone = ledgers.slot(namespace, 5)
+    gone.note({"rebuilt": 1})
+    assert gone.position() is None
+
+
 def test_fifty_thousand_ids_and_fields_are_one_commit(slot: Slot) -> None:
     """Lua's stack ends at some thousand arguments: they are unpacked in pieces."""
     ids = [os.urandom(16) for _ in range(50_000)]
