@@ -87,7 +87,7 @@ def main() -> None:
             while not seen or seen[-1][1] < len(answers.thanked_at):
                 if time.monotonic() - begin > sent_in + 30:
                     raise SystemExit(f"only {seen[-1][1]} of {len(answers.thanked_at)} were seen")
-                time.sleep(0.05)
+                time.sleep(0.05)  # the watcher does the asking
             done.set()
             watcher.join()
         finally:

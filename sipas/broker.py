@@ -459,9 +459,6 @@ class GroupReader:
     def pause(self, partition: Partition) -> None:
         self._consumer.pause(TopicPartition(*partition))
 
-    def resume(self, partition: Partition) -> None:
-        self._consumer.resume(TopicPartition(*partition))
-
     def topic_id(self, topic: str) -> str | None:
         """The topic's id as the client last heard it. A topic made anew changes it before its records come.
 

@@ -206,8 +206,15 @@ class SurveySettings(KafkaSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AggregatorSettings(KafkaSettings):
-    """services.aggregator."""
+class LedgerSettings(KafkaSettings):
+    """A part that knows the log and a ledger: verify, dlq, replay, and the services below."""
+
+    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberSettings(LedgerSettings):
+    """A member of a consumer group."""
 
     instance: str = _setting(
         "SIPAS_INSTANCE",
@@ -216,7 +223,12 @@ class AggregatorSettings(KafkaSettings):
         _text,
         "",
     )
-    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregatorSettings(MemberSettings):
+    """services.aggregator."""
+
     admin: Address = _setting(
         "SIPAS_AGGREGATOR_ADMIN",
         "the aggregator's metrics and health, never public",
@@ -226,17 +238,9 @@ class AggregatorSettings(KafkaSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotifierSettings(KafkaSettings):
+class NotifierSettings(MemberSettings):
     """services.notifier."""
 
-    instance: str = _setting(
-        "SIPAS_INSTANCE",
-        "name that this process keeps over restarts, unlike every other replica's; it then gets its partitions"
-        " back at once",
-        _text,
-        "",
-    )
-    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
     admin: Address = _setting(
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
@@ -251,10 +255,9 @@ class NotifierSettings(KafkaSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardSettings(KafkaSettings):
+class BoardSettings(LedgerSettings):
     """services.board."""
 
-    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
     listen: Address = _setting("SIPAS_BOARD_LISTEN", "where the board listens", _address, "127.0.0.1:8081")
     admin: Address = _setting(
         "SIPAS_BOARD_ADMIN", "the board's metrics and health, never public", _address, "127.0.0.1:9081"
@@ -281,13 +284,6 @@ class ClientSettings(Common):
     import_key: str = _setting("SIPAS_IMPORT_KEY", "key of scope import for import and simulate", secret=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LedgerCommandSettings(KafkaSettings):
-    """Commands that read the log and the ledger: verify, dlq."""
-
-    redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
-
-
 ALL: tuple[type[Common], ...] = (
     Common,
     KafkaSettings,
@@ -297,7 +293,8 @@ ALL: tuple[type[Common], ...] = (
     NotifierSettings,
     BoardSettings,
     ClientSettings,
-    LedgerCommandSettings,
+    LedgerSettings,
+    MemberSettings,
 )
 
 T = TypeVar("T", bound=Common)

@@ -148,7 +148,7 @@ def wait(condition: Callable[[], bool]) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.1)
+        time.sleep(0.1)  # a server that starts announces nothing: it has to be asked
     return True
 
 
@@ -253,7 +253,7 @@ def run_stack(stack: Stack, *, servers_only: bool) -> None:
             start(supervisor, above, stack)
         print_addresses(stack, above, keys)
         while supervisor.alive:
-            time.sleep(0.5)
+            time.sleep(0.5)  # until a signal; supervisord restarts what dies
         raise CannotStartError("supervisord ended by itself: everything is stopped")
     finally:
         for number in SIGNALS:

@@ -18,7 +18,7 @@ from sipas.broker import Log, Publisher, Topics, WholeTopicReader
 from sipas.events import Headers, decode_response, minute_ms
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
-from sipas.settings import LedgerCommandSettings, load_or_exit
+from sipas.settings import LedgerSettings, load_or_exit
 from sipas.tally_keys import TallyKeys
 
 MOST_LINES = 40
@@ -31,7 +31,7 @@ def verify(as_json: bool) -> None:
 
     Exit code 0: all agree. 1: they do not, and the differences are printed.
     """
-    settings = load_or_exit(LedgerCommandSettings)
+    settings = load_or_exit(LedgerSettings)
     ledgers = Ledgers(settings.redis_url, settings.namespace)
     criteria = {id_: frozenset(method.codes) for id_, method in load_methods().items()}
     with Progress(disable=as_json, transient=True) as bar:
@@ -79,7 +79,7 @@ class Letter:
     """The record's own."""
 
 
-def letters(settings: LedgerCommandSettings) -> Iterator[Letter]:
+def letters(settings: LedgerSettings) -> Iterator[Letter]:
     """Every dead letter once, in the order they were written."""
     reader = WholeTopicReader(settings.bootstrap, str(Topics(settings.namespace).dlq))
     seen: set[tuple[int, int]] = set()
@@ -98,7 +98,7 @@ def letters(settings: LedgerCommandSettings) -> Iterator[Letter]:
 def list_letters(as_json: bool) -> None:
     """List the dead letters: where they stood, when, why. Answers are not shown."""
     found = 0
-    for letter in letters(load_or_exit(LedgerCommandSettings)):
+    for letter in letters(load_or_exit(LedgerSettings)):
         found += 1
         row = {name: getattr(letter, name) for name in ("partition", "offset", "time", "reason", "detail")}
         click.echo(json.dumps(row, ensure_ascii=False) if as_json else "  ".join(str(value) for value in row.values()))
@@ -112,7 +112,7 @@ def retry(reason: str | None) -> None:
     """Send dead letters again as they came: to be counted now that the software knows them, a sheet `too-old` as
     an import. A letter that is sent twice is counted once.
     """
-    settings = load_or_exit(LedgerCommandSettings)
+    settings = load_or_exit(LedgerSettings)
     topic = str(Topics(settings.namespace).responses)
     sent = 0
     with closing(Publisher(settings.bootstrap)) as publisher:
@@ -133,7 +133,7 @@ def retry(reason: str | None) -> None:
 @click.argument("partition", type=int)
 def accept(partition: int) -> None:
     """Let PARTITION go on after its fuse has blown: what is bad in the log until now goes to the dead letters."""
-    settings = load_or_exit(LedgerCommandSettings)
+    settings = load_or_exit(LedgerSettings)
     slot = TallyKeys.of(Ledgers(settings.redis_url, settings.namespace), partition).slot
     position = slot.position()
     if position is None or "fused_at" not in position:

@@ -6,7 +6,7 @@ import click
 
 from sipas.broker import Log, Topics
 from sipas.ledger import Ledgers
-from sipas.settings import LedgerCommandSettings, load_or_exit
+from sipas.settings import LedgerSettings, load_or_exit
 
 
 @click.command()
@@ -18,7 +18,7 @@ def replay(yes: bool) -> None:
     aggregator and the notifier first. Answers, registry and alerts are not touched, and no leader is told again
     what the alerts say he was told. Until the whole log is counted the figures are marked as being rebuilt.
     """
-    settings = load_or_exit(LedgerCommandSettings)
+    settings = load_or_exit(LedgerSettings)
     log = Log(settings.bootstrap)
     names = Topics(settings.namespace)
     running = [group for group in ("aggregator", "judge") if log.members(f"{settings.namespace}.{group}")]

@@ -129,7 +129,7 @@ def run(loops: Mapping[str, Loop], followers: Sequence[Follower[Any]], stopping:
             while not stopping.is_set():
                 loop.step()
             loop.close()
-        except Exception:
+        except Exception:  # crash-only: whatever it is, it is logged and ends the process
             log.exception("a loop failed, the process ends", loop=name)
             failed.set()
             stopping.set()
