@@ -104,6 +104,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _directory(value: str) -> Path | None:
+    if value and not Path(value).is_dir():
+        raise ValueError("is not a directory that can be read")
+    return Path(value) if value else None
+
+
 def _secret(value: str) -> str:
     if len(value) < 32:
         raise ValueError("must have at least 32 characters")
@@ -196,6 +202,12 @@ class SurveySettings(KafkaSettings):
     spool_dir: Path = _setting("SIPAS_SPOOL_DIR", "directory that keeps answers while Kafka is away", Path)
     spool_max_mb: int = _setting(
         "SIPAS_SPOOL_MAX_MB", "size at which a worker's spool is full", _number(1, 1_000_000), "256"
+    )
+    languages_dir: Path | None = _setting(
+        "SIPAS_LANGUAGES_DIR",
+        "directory with files of further languages for the citizens' pages, such as fr.yaml; none by default",
+        _directory,
+        "",
     )
     contact: str = _setting(
         "SIPAS_CONTACT",

@@ -17,6 +17,7 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = _SHARED.name
 
 from gunicorn.errors import HaltServer
 
+from services.survey.languages import LanguageError, load_languages
 from services.survey.server import Server
 from services.survey.siblings import Siblings
 from sipas.settings import SurveySettings, load_or_exit
@@ -27,6 +28,11 @@ def main() -> int:
     """Check the settings, then serve until SIGTERM; the exit code is 2 where a setting cannot be used."""
     settings = load_or_exit(SurveySettings)
     configure_logging(settings.log_format)
+    try:
+        load_languages(settings.languages_dir)
+    except LanguageError as error:
+        print(f"sipas: SIPAS_LANGUAGES_DIR={settings.languages_dir} cannot be used: {error}", file=sys.stderr)
+        return 2
     try:
         settings.spool_dir.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=settings.spool_dir).close()

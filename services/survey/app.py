@@ -18,7 +18,8 @@ from services.survey import metrics, submission
 from services.survey.about import about
 from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
-from services.survey.pages import CHOICE_SEPARATOR, HEADERS, Language, choices_of, language_of
+from services.survey.languages import Language
+from services.survey.pages import CHOICE_SEPARATOR, HEADERS, choices_of
 from services.survey.parts import Parts
 from services.survey.sheets import find_counter
 from sipas.codes import normalise
@@ -59,7 +60,7 @@ class _Site:
         began = time.perf_counter()
         registry = self._parts.registry()
         counter = find_counter(code, registry)
-        form = self._parts.pages.form(counter, registry, _language())
+        form = self._parts.pages.form(counter, registry, self._language())
         page = form.with_token(self._parts.tokens.make(counter.code, now=self._parts.now()))
         metrics.SECONDS.labels("form").observe(time.perf_counter() - began)
         return _html(page)
@@ -68,10 +69,10 @@ class _Site:
         """`POST /{code}`: the filled-in form."""
         registry = self._parts.registry()
         counter = find_counter(code, registry)
-        lang = _language()
+        lang = self._language()
         body = body_of(request.environ, "application/x-www-form-urlencoded", "needs-form")
         filled = dict(parse_qsl(body.decode("utf-8", "replace")))
-        choices = choices_of(counter, registry, lang)
+        choices = choices_of(counter, registry, lang.names)
         if len(choices) == 1:
             filled["choice"] = choices[0].value
         document = _document(counter.code, filled, lang)
@@ -94,16 +95,16 @@ class _Site:
                 unavailable=problem.code == "unavailable",
             )
             return _html(page, problem.status, problem.headers)
-        return redirect(f"/thanks?lang={lang}", 303)
+        return redirect(f"/thanks?lang={lang.code}", 303)
 
     def thanks(self) -> Response:
         """`GET /thanks`."""
-        return _html(self._parts.pages.message("thanks", "thanks-text", _language()))
+        return _html(self._parts.pages.message("thanks", "thanks-text", self._language()))
 
     def check(self, code: str) -> Response:
         """`GET /check/{code}`."""
         registry = self._parts.registry()
-        return _html(self._parts.pages.check(find_counter(code, registry), registry, _language()))
+        return _html(self._parts.pages.check(find_counter(code, registry), registry, self._language()))
 
     def failed(self, error: Exception) -> AnyResponse:
         """What went wrong: a document for programs, a page for people."""
@@ -114,10 +115,10 @@ class _Site:
         return _html(self._explained(problem), problem.status, problem.headers)
 
     def _explained(self, problem: Problem) -> str:
-        lang, pages = _language(), self._parts.pages
+        lang, pages = self._language(), self._parts.pages
         if problem.code == "revoked-counter":
             new = self._replacement()
-            link = (f"/{new}?lang={lang}", "new-form") if new else None
+            link = (f"/{new}?lang={lang.code}", "new-form") if new else None
             return pages.message("revoked", "revoked-text", lang, link=link)
         if problem.status == 404:
             return pages.message("unknown", "unknown-text", lang)
@@ -125,14 +126,13 @@ class _Site:
             return pages.message("failed", "not-stored", lang)
         return pages.message("failed", "failed-text", lang)
 
+    def _language(self) -> Language:
+        return self._parts.pages.language_of(request.args.get("lang"))
+
     def _replacement(self) -> str | None:
         code = normalise((request.view_args or {}).get("code", ""))
         old = self._parts.registry().counter(code) if code else None
         return old.replaced_by if old else None
-
-
-def _language() -> Language:
-    return language_of(request.args.get("lang"))
 
 
 def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str,
         "agency": agency or None,
         "sector": sector or None,
         "answers": answers,
-        "language": lang,
+        "language": lang.code,
         "assisted": filled.get("assisted") == "yes",
         "form_token": filled.get("form_token"),
     }

@@ -11,18 +11,15 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.survey.wording import PAGES
+from services.survey.languages import DEFAULT, Language
 from sipas.codes import printed
-from sipas.methods import Method
 from sipas.problems import FieldError
 from sipas.registry import Counter, Registry
-
-Language = Literal["vi", "en"]
 
 _CSS = (files("services.survey") / "page.css").read_text(encoding="utf-8")
 _CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
@@ -59,38 +56,36 @@ class Halves:
         return self.before + token.encode() + self.after
 
 
-def language_of(text: str | None) -> Language:
-    """Vietnamese unless English is asked for."""
-    return "en" if text == "en" else "vi"
+def choices_of(counter: Counter, registry: Registry, names: str) -> list[Choice]:
+    """The agencies of a counter, and where one has sectors there, each of them: one question for both.
 
-
-def choices_of(counter: Counter, registry: Registry, lang: Language) -> list[Choice]:
-    """The agencies of a counter, and where one has sectors there, each of them: one question for both."""
+    `names`: which of the registry's languages names them.
+    """
     choices = []
     several = len(counter.agencies) > 1
     for agency_id in counter.agencies:
-        name = _agency_name(agency_id, registry, lang)
+        name = _agency_name(agency_id, registry, names)
         sectors = [sector for sector in counter.sectors if sector.agency == agency_id]
         choices += [
             Choice(
                 f"{agency_id}{CHOICE_SEPARATOR}{sector.id}",
-                f"{name} – {getattr(sector.name, lang)}" if several else getattr(sector.name, lang),
+                f"{name} – {getattr(sector.name, names)}" if several else getattr(sector.name, names),
             )
             for sector in sectors
         ] or [Choice(agency_id, name)]
     return choices
 
 
-def _agency_name(agency_id: str, registry: Registry, lang: Language) -> str:
+def _agency_name(agency_id: str, registry: Registry, names: str) -> str:
     agency = registry.agency(agency_id)
-    return getattr(agency.name, lang) if agency else agency_id
+    return getattr(agency.name, names) if agency else agency_id
 
 
 class Pages:
     """Renders pages; keeps the rendered forms of the newest registry."""
 
-    def __init__(self, methods: Mapping[str, Method], *, demo: bool, contact: str, public_url: str) -> None:
-        self._methods = methods
+    def __init__(self, languages: Mapping[str, Language], *, demo: bool, contact: str, public_url: str) -> None:
+        self._languages = languages
         self._always = {"demo": demo, "contact": contact, "public_url": public_url, "css": Markup(_CSS)}  # noqa: S704 - our own file
         self._environment = Environment(
             loader=PackageLoader("services.survey"),
@@ -100,16 +95,20 @@ class Pages:
             lstrip_blocks=True,
         )
         self._registry: Registry | None = None
-        self._forms: dict[tuple[str, Language], Halves] = {}
+        self._forms: dict[tuple[str, str], Halves] = {}
+
+    def language_of(self, code: str | None) -> Language:
+        """The language that is asked for, or Vietnamese."""
+        return self._languages.get(code or DEFAULT) or self._languages[DEFAULT]
 
     def form(self, counter: Counter, registry: Registry, lang: Language) -> Halves:
         """The empty form of a counter."""
         if registry is not self._registry:
             self._registry, self._forms = registry, {}
-        form = self._forms.get((counter.code, lang))
+        form = self._forms.get((counter.code, lang.code))
         if form is None:
             before, _, after = self._form(counter, registry, lang, token=_TOKEN).partition(_TOKEN)
-            form = self._forms[counter.code, lang] = Halves(before.encode(), after.encode())
+            form = self._forms[counter.code, lang.code] = Halves(before.encode(), after.encode())
         return form
 
     def form_again(
@@ -133,9 +132,10 @@ class Pages:
             lang,
             counter=counter,
             printed=printed(counter.code),
-            place=_name(registry.places.get(counter.place)),
-            agencies=[_agency_name(agency_id, registry, lang) for agency_id in counter.agencies],
-            method=self._methods[counter.method],
+            label=getattr(counter.label, lang.names),
+            place=_place_name(counter, registry, lang),
+            agencies=[_agency_name(agency_id, registry, lang.names) for agency_id in counter.agencies],
+            questionnaire=lang.questionnaires[counter.method],
         )
 
     def message(self, heading: str, text: str, lang: Language, *, link: tuple[str, str] | None = None) -> str:
@@ -143,9 +143,9 @@ class Pages:
         return self._render(
             "message.html",
             lang,
-            heading=getattr(PAGES[heading], lang),
-            text=getattr(PAGES[text], lang),
-            link=link and {"href": link[0], "text": getattr(PAGES[link[1]], lang)},
+            heading=lang.words[heading],
+            text=lang.words[text],
+            link=link and {"href": link[0], "text": lang.words[link[1]]},
         )
 
     def _form(
@@ -159,18 +159,18 @@ class Pages:
         errors: Iterable[FieldError] = (),
         unavailable: bool = False,
     ) -> str:
-        method = self._methods[counter.method]
-        questions = {criterion.code: getattr(criterion.question, lang) for criterion in method.criteria}
+        questionnaire = lang.questionnaires[counter.method]
+        questions = {question.code: question.text for question in questionnaire.questions}
         shown = [_placed(error, questions, lang) for error in errors]
         return self._render(
             "form.html",
             lang,
             counter=counter,
-            place=_name(registry.places.get(counter.place)),
-            method=method,
-            factors={factor.code: getattr(factor.name, lang) for factor in method.factors},
-            agency=_agency_name(counter.agencies[0], registry, lang) if len(counter.agencies) == 1 else "",
-            choices=choices_of(counter, registry, lang),
+            label=getattr(counter.label, lang.names),
+            place=_place_name(counter, registry, lang),
+            questionnaire=questionnaire,
+            agency=_agency_name(counter.agencies[0], registry, lang.names) if len(counter.agencies) == 1 else "",
+            choices=choices_of(counter, registry, lang.names),
             token=token,
             filled=_Blank(filled or {}),
             errors=shown,
@@ -179,10 +179,9 @@ class Pages:
         )
 
     def _render(self, template: str, lang: Language, **values: Any) -> str:
-        words = {key: getattr(text, lang) for key, text in PAGES.items()}
-        other = "vi" if lang == "en" else "en"
+        others = [other for other in self._languages.values() if other is not lang]
         return self._environment.get_template(template).render(
-            self._always, words=words, lang=lang, other=other, **values
+            self._always, words=lang.words, language=lang, others=others, **values
         )
 
 
@@ -193,13 +192,14 @@ class _Blank(dict[str, str]):
         return ""
 
 
-def _name(named: Any) -> Any:
-    return None if named is None else named.name
+def _place_name(counter: Counter, registry: Registry, lang: Language) -> str:
+    place = registry.places.get(counter.place)
+    return getattr(place.name, lang.names) if place else counter.place
 
 
 def _placed(error: FieldError, questions: Mapping[str, str], lang: Language) -> dict[str, str]:
     """An error with the place on the page where it belongs."""
-    reason = getattr(error.detail, lang)
+    reason = lang.reasons[error.code]
     criterion = error.field.removeprefix("answers.")
     if criterion in questions:
         return {

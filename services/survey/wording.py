@@ -1,26 +1,13 @@
-"""The words of `wording.yaml`, by key."""
+"""Why something is refused, in the two languages of our HTTP errors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.resources import files
-from types import MappingProxyType
-
-import yaml
-
+from services.survey.languages import load_languages
 from sipas.problems import FieldError, Text
 
-_DOCUMENT = yaml.safe_load((files("services.survey") / "wording.yaml").read_text(encoding="utf-8"))
-
-
-def _part(name: str) -> Mapping[str, Text]:
-    return MappingProxyType({key: Text(**words) for key, words in _DOCUMENT[name].items()})
-
-
-REASONS = _part("reasons")
-PAGES = _part("pages")
+_LANGUAGES = load_languages()
 
 
 def wrong(field: str, code: str) -> FieldError:
     """A field error in the words of its code."""
-    return FieldError(field, code, REASONS[code])
+    return FieldError(field, code, Text(_LANGUAGES["vi"].reasons[code], _LANGUAGES["en"].reasons[code]))

@@ -17,6 +17,7 @@ from services.survey import metrics
 from services.survey.app import make_app
 from services.survey.fields import Answers
 from services.survey.intake import Intake
+from services.survey.languages import load_languages
 from services.survey.outbox import ACK_S, Outbox
 from services.survey.pages import Pages
 from services.survey.parts import Parts
@@ -58,7 +59,12 @@ class Worker:
                 newest_registry=self._registry,
                 sheets=Sheets(answers, tokens, settings.zone),
                 intake=self._intake,
-                pages=Pages(methods, demo=settings.demo, contact=settings.contact, public_url=settings.public_url),
+                pages=Pages(
+                    load_languages(settings.languages_dir, methods),
+                    demo=settings.demo,
+                    contact=settings.contact,
+                    public_url=settings.public_url,
+                ),
                 tokens=tokens,
             )
         )

@@ -118,7 +118,7 @@ def load_methods(directory: Traversable | None = None) -> Mapping[str, Method]:
 def parse_method(content: str, file_name: str) -> Method:
     """Read one method; raises MethodError with every fault found."""
     try:
-        document = yaml.load(content, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
+        document = yaml.load(content, Loader=StrictLoader)  # noqa: S506 - derives from SafeLoader
     except yaml.YAMLError as error:
         raise MethodError([f"{file_name}: {' '.join(str(error).split())}"]) from error
     reader = _Reader(file_name)
@@ -128,7 +128,7 @@ def parse_method(content: str, file_name: str) -> Method:
     return method
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML's own loader lets the second of two equal keys win, so a lost translation would go unseen."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

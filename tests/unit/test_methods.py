@@ -1,6 +1,9 @@
 """Methods are data: what the shipped ones say, and what a wrong file is told."""
 
+import hashlib
+import json
 import re
+from collections import Counter
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 
@@ -28,11 +31,42 @@ def texts(value):
             yield from texts(getattr(value, field.name))
 
 
-def test_the_package_ships_one_question_and_five():
-    assert {key: method.codes for key, method in METHODS.items()} == {
-        "overall-1@1": ("OVERALL",),
-        "quick-5@1": ("ACCESS", "PROC", "STAFF", "RESULT", "FEEDBACK"),
+def test_the_package_ships_one_question_five_eight_and_twenty_two():
+    assert {key: len(method.codes) for key, method in METHODS.items()} == {
+        "nd118@1": 8,
+        "overall-1@1": 1,
+        "qd2640@1": 22,
+        "quick-5@1": 5,
     }
+
+
+def test_the_full_questionnaire_has_its_criteria_by_factor():
+    """QĐ 2640/QĐ-BNV: 5 factors, 22 criteria (domain facts, section 1.2)."""
+    method = METHODS["qd2640@1"]
+    counted = Counter(criterion.factor for criterion in method.criteria)
+    assert counted == {"ACCESS": 4, "PROC": 5, "STAFF": 6, "RESULT": 3, "FEEDBACK": 4}
+    assert [factor.name for factor in method.factors] == [factor.name for factor in METHODS["quick-5@1"].factors]
+    assert all(criterion.source in {"quoted", "recalled"} for criterion in method.criteria)
+    assert {c.code for c in method.criteria if c.source == "quoted"} == {
+        "ACCESS_1", "ACCESS_2", "PROC_1", "PROC_5", "STAFF_1", "STAFF_3", "STAFF_4", "STAFF_6", "FEEDBACK_4",
+    }  # fmt: skip
+
+
+RELEASED = {
+    "nd118@1": "afc0d194ae2deb920a092581ef10e3c6e675fe0b2b20bbf16695f46cfad4c758",
+    "overall-1@1": "728d7f55dd8be734ed37bbfec2fef1d2dd1e409d158cb8c086598f9380ec0cbd",
+    "qd2640@1": "05f3f67f1ae642f5b497dbb211b2aa52a501a6e33faca28c1fdce6d3f884ab13",
+    "quick-5@1": "0649463dd7e59e9a78ac436e09483401a91919b03b50f7dd45a9362576a8734c",
+}
+"""Version -> SHA-256 of what its file says, comments and layout aside."""
+
+
+@pytest.mark.parametrize("method_id", METHODS)
+def test_a_released_version_never_changes(method_id):
+    """The log holds answers to it: another wording or formula is another version, with a line of its own above."""
+    document = yaml.safe_load((files(sipas.methods) / f"{method_id}.yaml").read_text(encoding="utf-8"))
+    said = json.dumps(document, ensure_ascii=False, sort_keys=True)
+    assert hashlib.sha256(said.encode()).hexdigest() == RELEASED[method_id]
 
 
 def test_the_five_factors_carry_their_official_names():
