@@ -24,6 +24,8 @@ OPEN = with_check("7K3M9QX2T")
 SHARED = with_check("8K3M9QX2T")
 """A counter of two agencies, one with two sectors, one with one."""
 REVOKED = with_check("9K3M9QX2T")
+LONG = with_check("AK3M9QX2T")
+"""A counter with the 22 questions of qd2640@1."""
 UNKNOWN = with_check("0K3M9QX2T")
 
 
@@ -48,6 +50,7 @@ def small_registry() -> list[Entry]:
         entry("agency", "so-b", name=names("Sở B"), block="so", kind="SO"),
         entry("place", "trung-tam", name=names("Trung tâm")),
         entry("counter", OPEN, label=names("Quầy 1"), agencies=["so-a"], **at),
+        entry("counter", LONG, label=names("Quầy 4"), agencies=["so-a"], place="trung-tam", method="qd2640@1"),
         entry("counter", SHARED, label=names("Quầy 2"), agencies=["so-a", "so-b"], sectors=sectors, **at),
         entry("counter", REVOKED, label=names("Quầy 3"), agencies=["so-a"], status="revoked", replaced_by=OPEN, **at),
         *keys(),

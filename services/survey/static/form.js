@@ -144,6 +144,8 @@ function start() {
   catchUp();
 }
 
+// the next factor is read from its heading, not from the top of the document
+addEventListener("hashchange", () => attempt(() => document.querySelector(location.hash.replace("#", ".") + " h2").focus()));
 addEventListener("load", () => attempt(() => keepForOffline(form && !form.dataset.again)));
 if (form) {
   attempt(start);

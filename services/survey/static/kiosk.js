@@ -39,6 +39,7 @@ function show(name) {
   screens.forEach((screen) => { part(screen).hidden = screen !== name; });
   root.lang = visit.language;
   document.title = texts().title;
+  part("counter").textContent = texts().counter;
   document.querySelectorAll("[data-word]").forEach((element) => { element.textContent = word(element.dataset.word); });
   part("language").hidden = name === "setup" || name === "done";
   part("language").lang = nextLanguage();
@@ -66,7 +67,6 @@ function reset() {
 function start() {
   visit.screen = "start";
   part("title").textContent = texts().title;
-  part("counter").textContent = texts().counter;
   part("about").textContent = texts().about;
   part("notice").textContent = texts().notice;
   show("start");
@@ -82,6 +82,7 @@ function pose() {
   part("why").textContent = "";
   part("next").textContent = word(visit.at === questions.length - 1 ? "send" : "next");
   if (visit.at < 0) {
+    part("choose-what").textContent = texts().choose;
     part("choices").replaceChildren(...choices.map((choice) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -187,7 +188,7 @@ async function send() {
   part("next").removeAttribute("aria-busy");
   if (WRONG_KEY.includes(answer)) return;
   if (answer === TAKEN || (answer === "later" && kept)) {
-    part("status").textContent = answer === TAKEN ? "" : word("kept");
+    part("status").textContent = word(answer === TAKEN ? "thanks-kiosk" : "kept-kiosk");
     visit.answers = {};
     thankedAt = Date.now();
     show("done");
