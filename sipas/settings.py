@@ -223,7 +223,7 @@ class SurveySettings(KafkaSettings):
         "",
     )
     hotline: str = _setting(
-        "SIPAS_HOTLINE", "whom citizens call where the registry names no hotline for the place; none by default", _text, ""
+        "SIPAS_HOTLINE", "whom citizens call where the registry names no hotline for their place", _text, ""
     )
 
 

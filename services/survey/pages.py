@@ -240,6 +240,7 @@ def _place_name(counter: Counter, registry: Registry, lang: Language) -> str:
 def _placed(error: FieldError, questions: Mapping[str, str], lang: Language) -> dict[str, str]:
     """An error with the place on the page where it belongs."""
     reason = lang.reasons[error.code]
+    reason = reason[:1].upper() + reason[1:]  # a sentence of its own here, the end of one in a program's answer
     criterion = error.field.removeprefix("answers.")
     if criterion in questions:
         return {
