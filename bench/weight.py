@@ -11,7 +11,6 @@ import argparse
 import gzip
 import json
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -93,7 +92,6 @@ def measured(survey: Survey) -> dict[str, Any]:
             for name, requests in visits.items()
         },
         "machine": machine(),
-        "day": f"{datetime.now(UTC):%Y-%m-%d}",
     }
 
 
@@ -107,7 +105,7 @@ def table(found: dict[str, Any]) -> str:
     lines += [
         f"{name:26}{of['requests']:>9}{of['transferred']:>9,}{of['again']:>14,}" for name, of in found["visits"].items()
     ]
-    return "\n".join([*lines, "", f"{found['day']}, {found['machine']}"])
+    return "\n".join([*lines, "", found["machine"]])
 
 
 def main() -> None:

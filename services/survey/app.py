@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from services.survey import metrics, submission
@@ -129,7 +129,7 @@ class _Site:
                 unavailable=problem.code == "unavailable",
             )
             return _html(page, problem.status, problem.headers)
-        return redirect(f"/thanks?counter={counter.code}&lang={lang.code}", 303)
+        return _bytes(b"", HTML, NOT_KEPT, 303, {"Location": f"/thanks?counter={counter.code}&lang={lang.code}"})
 
     def thanks(self) -> Response:
         """`GET /thanks`; whatever `counter` says, the page leads to a counter of the registry or to none."""

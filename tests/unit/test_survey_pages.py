@@ -13,6 +13,7 @@ from services.survey.assets import ASSETS, FORM_SCRIPT, KIOSK_SCRIPT, WORKER, st
 from services.survey.languages import load_languages
 from services.survey.pages import Pages, Site
 from services.survey.poster_check import find_poster
+from services.survey.wording import wrong
 from sipas.events import Entry
 from sipas.registry import Registry
 from tests.survey_page import Page
@@ -65,8 +66,6 @@ def test_a_short_form_is_one_page(code: str) -> None:
 
 
 def test_a_form_that_comes_back_is_in_one_piece_and_its_summary_leads_to_each_mistake() -> None:
-    from services.survey.wording import wrong
-
     text = PAGES.form_again(
         REGISTRY.counters[LONG],
         REGISTRY,
