@@ -215,6 +215,16 @@ class SurveySettings(KafkaSettings):
         _text,
         "Bộ phận Một cửa nơi Ông/Bà làm thủ tục",
     )
+    complaints: str = _setting(
+        "SIPAS_COMPLAINTS",
+        "where citizens send complaints and suggestions (PAKN), as the thanks page says it; by default the National"
+        " Public Service Portal, in the page's language",
+        _text,
+        "",
+    )
+    hotline: str = _setting(
+        "SIPAS_HOTLINE", "whom citizens call where the registry names no hotline for their place", _text, ""
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A survey service on a real Kafka, started as its users start it, with a registry of the test's own."""
 
+import gzip
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ from sipas.events import Entry, Response, decode_response, encode, headers
 from sipas.registry import token_hash
 from tests.servers import Program, free_port
 
+SECRET = "not-a-secret-but-long-enough-for-a-test"
 SUBMIT_KEY = "sipas_submit_" + "s" * 43
 IMPORT_KEY = "sipas_import_" + "i" * 43
 READ_KEY = "sipas_read_" + "r" * 43
@@ -24,6 +26,8 @@ OPEN = with_check("7K3M9QX2T")
 SHARED = with_check("8K3M9QX2T")
 """A counter of two agencies, one with two sectors, one with one."""
 REVOKED = with_check("9K3M9QX2T")
+LONG = with_check("AK3M9QX2T")
+"""A counter with the 22 questions of qd2640@1."""
 UNKNOWN = with_check("0K3M9QX2T")
 
 
@@ -48,6 +52,7 @@ def small_registry() -> list[Entry]:
         entry("agency", "so-b", name=names("Sở B"), block="so", kind="SO"),
         entry("place", "trung-tam", name=names("Trung tâm")),
         entry("counter", OPEN, label=names("Quầy 1"), agencies=["so-a"], **at),
+        entry("counter", LONG, label=names("Quầy 4"), agencies=["so-a"], place="trung-tam", method="qd2640@1"),
         entry("counter", SHARED, label=names("Quầy 2"), agencies=["so-a", "so-b"], sectors=sectors, **at),
         entry("counter", REVOKED, label=names("Quầy 3"), agencies=["so-a"], status="revoked", replaced_by=OPEN, **at),
         *keys(),
@@ -129,6 +134,23 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def page(self) -> str:
+        """The text, also where it came in gzip."""
+        return (gzip.decompress(self.body) if self.headers.get("Content-Encoding") == "gzip" else self.body).decode()
+
+    @property
+    def transferred(self) -> int:
+        """Bytes on the wire: status line, headers and body, without the request and TLS."""
+        reason = http.client.responses[self.status]
+        head = [
+            f"HTTP/1.1 {self.status} {reason}",
+            *(f"{name}: {value}" for name, value in self.headers.items()),
+            "",
+            "",
+        ]
+        return len("\r\n".join(head)) + len(self.body)
+
 
 class Survey(Program):
     """`python -m services.survey`; ready when /readyz says so."""
@@ -146,7 +168,7 @@ class Survey(Program):
             "SIPAS_PUBLIC_URL": "https://khaosat.example",
             "SIPAS_SURVEY_LISTEN": f"{HOST}:{self.port}",
             "SIPAS_SURVEY_ADMIN": f"{HOST}:{self.admin_port}",
-            "SIPAS_SECRET": "not-a-secret-but-long-enough-for-a-test",
+            "SIPAS_SECRET": SECRET,
             "SIPAS_SPOOL_DIR": str(self.spool),
             **settings,
         }

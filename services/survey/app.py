@@ -5,27 +5,38 @@ do the work.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from services.survey import metrics, submission
 from services.survey.about import about
+from services.survey.assets import ASSETS
+from services.survey.choices import SEPARATOR, choices_of
+from services.survey.compression import accepts_gzip, gzipped
 from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
 from services.survey.languages import Language
-from services.survey.pages import CHOICE_SEPARATOR, HEADERS, choices_of
+from services.survey.pages import HEADERS
 from services.survey.parts import Parts
+from services.survey.poster_check import find_poster
 from services.survey.sheets import find_counter
+from services.survey.wording import wrong
 from sipas.codes import normalise
 from sipas.problems import Problem
 
 API = "/v1/"
+HTML = "text/html; charset=utf-8"
+NOT_KEPT = "no-store"
+ASKED_AGAIN = "private, no-cache"
+"""Of a form: going back to it finds the same form, with the same token, and so the same sheet; opening it does not."""
+FOR_MINUTES = "private, max-age=300"
+"""Of the thanks page: the script that has sent a form need not fetch it twice."""
 
 
 def make_app(parts: Parts) -> WSGIApplication:
@@ -34,9 +45,14 @@ def make_app(parts: Parts) -> WSGIApplication:
     site = _Site(parts)
     app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
+    app.add_url_rule("/check", view_func=site.check_which, methods=["GET"])
     app.add_url_rule("/check/<code>", view_func=site.check, methods=["GET"])
+    app.add_url_rule("/favicon.ico", view_func=lambda: _bytes(b"", "image/x-icon", "public, max-age=86400", 204))
     app.add_url_rule("/<code>", view_func=site.form, methods=["GET"])
     app.add_url_rule("/<code>", view_func=site.send, methods=["POST"], endpoint="send")
+    app.add_url_rule("/<code>/token", view_func=site.token, methods=["GET"])
+    for path in ASSETS:
+        app.add_url_rule(path, view_func=_asset, methods=["GET"])
     app.register_error_handler(Exception, site.failed)
     submit = submission.Submission(parts)
 
@@ -60,10 +76,28 @@ class _Site:
         began = time.perf_counter()
         registry = self._parts.registry()
         counter = find_counter(code, registry)
+        if request.args.get("kiosk") == "1":
+            return _html(self._parts.pages.kiosk(counter, registry, self._language()), cache=ASKED_AGAIN)
         form = self._parts.pages.form(counter, registry, self._language())
-        page = form.with_token(self._parts.tokens.make(counter.code, now=self._parts.now()))
+        token = self._parts.tokens.make(counter.code, now=self._parts.now())
+        if _gzip_is_accepted():
+            answer = _bytes(form.gzipped_with_token(token), HTML, ASKED_AGAIN, headers={"Content-Encoding": "gzip"})
+        else:
+            answer = _bytes(form.with_token(token), HTML, ASKED_AGAIN)
         metrics.SECONDS.labels("form").observe(time.perf_counter() - began)
-        return _html(page)
+        return answer
+
+    def token(self, code: str) -> AnyResponse:
+        """`GET /{code}/token?of=`: a token for a form that was opened from a copy on a phone.
+
+        It has an id of its own and the time at which the copied form was rendered: that was the visit.
+        """
+        counter = find_counter(code, self._parts.registry())
+        old = self._parts.tokens.read(request.args.get("of", ""))
+        if old is None or old.counter != counter.code:
+            return document_of(Problem("invalid", errors=[wrong("of", "not-a-token")]))
+        new = self._parts.tokens.make(counter.code, now=old.rendered_at)
+        return _bytes(new.encode(), "text/plain; charset=utf-8", NOT_KEPT)
 
     def send(self, code: str) -> AnyResponse:
         """`POST /{code}`: the filled-in form."""
@@ -95,16 +129,28 @@ class _Site:
                 unavailable=problem.code == "unavailable",
             )
             return _html(page, problem.status, problem.headers)
-        return redirect(f"/thanks?lang={lang.code}", 303)
+        return _bytes(b"", HTML, NOT_KEPT, 303, {"Location": f"/thanks?counter={counter.code}&lang={lang.code}"})
 
     def thanks(self) -> Response:
-        """`GET /thanks`."""
-        return _html(self._parts.pages.message("thanks", "thanks-text", self._language()))
+        """`GET /thanks`; whatever `counter` says, the page leads to a counter of the registry or to none."""
+        registry = self._parts.newest_registry()
+        poster = find_poster(request.args.get("counter", ""), registry) if registry else None
+        counter = None if poster is None or poster.revoked else poster.counter
+        return _html(self._parts.pages.thanks(counter, registry, self._language()), cache=FOR_MINUTES)
+
+    def check_which(self) -> AnyResponse:
+        """`GET /check`: asks for a code; `?code=` is what was typed."""
+        typed = request.args.get("code")
+        return _html(self._parts.pages.check_which(self._language())) if typed is None else self.check(typed)
 
     def check(self, code: str) -> Response:
         """`GET /check/{code}`."""
         registry = self._parts.registry()
-        return _html(self._parts.pages.check(find_counter(code, registry), registry, self._language()))
+        poster = find_poster(code, registry)
+        if poster is None:
+            metrics.REFUSED.labels("unknown-counter").inc()
+            return _html(self._parts.pages.check_which(self._language(), unknown=True), 404)
+        return _html(self._parts.pages.check(poster, registry, self._language()), 410 if poster.revoked else 200)
 
     def failed(self, error: Exception) -> AnyResponse:
         """What went wrong: a document for programs, a page for people."""
@@ -137,7 +183,7 @@ class _Site:
 
 def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str, Any]:
     """A filled-in form as the submission that a machine client would send."""
-    agency, _, sector = filled.get("choice", "").partition(CHOICE_SEPARATOR)
+    agency, _, sector = filled.get("choice", "").partition(SEPARATOR)
     answers = {
         name.removeprefix("answers."): _level(value) for name, value in filled.items() if name.startswith("answers.")
     }
@@ -158,7 +204,27 @@ def _level(value: str) -> Any:
     return int(value) if value in {"1", "2", "3", "4", "5"} else value
 
 
-def _html(page: str | bytes, status: int = 200, headers: Any = ()) -> Response:
-    return Response(
-        page, status, headers=[*HEADERS.items(), *dict(headers).items()], content_type="text/html; charset=utf-8"
-    )
+def _asset() -> Response:
+    asset = ASSETS[request.path]
+    content_type = "text/javascript; charset=utf-8"
+    if _gzip_is_accepted():
+        return _bytes(asset.gzip, content_type, asset.cache, headers={"Content-Encoding": "gzip"})
+    return _bytes(asset.body, content_type, asset.cache)
+
+
+def _html(page: str, status: int = 200, headers: Mapping[str, str] | None = None, *, cache: str = NOT_KEPT) -> Response:
+    body, headers = page.encode(), dict(headers or {})
+    if _gzip_is_accepted():
+        body, headers["Content-Encoding"] = gzipped(body), "gzip"
+    return _bytes(body, HTML, cache, status, headers)
+
+
+def _bytes(
+    body: bytes, content_type: str, cache: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    given = {**HEADERS, "Cache-Control": cache, "Vary": "Accept-Encoding", **(headers or {})}
+    return Response(body, status, headers=given, content_type=content_type)
+
+
+def _gzip_is_accepted() -> bool:
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))

@@ -1,7 +1,7 @@
-"""The pages citizens see: rendered on the server, no script, no cookie, nothing loaded from anywhere.
+"""The pages citizens see: rendered on the server, whole without script, no cookie, nothing from anywhere else.
 
-A form is the same for everybody but for its token, so it is rendered once per counter, language and registry, and
-the token is put in between two halves.
+A form is the same for everybody but for its token, so it is rendered and compressed once per counter, language and
+registry, and the token is put in between two halves.
 """
 
 from __future__ import annotations
@@ -10,83 +10,60 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.survey.languages import DEFAULT, Language
+from services.survey.assets import FORM_SCRIPT, KIOSK_SCRIPT, stylesheet
+from services.survey.choices import agency_name, choices_of
+from services.survey.compression import Halves
+from services.survey.kiosk import kiosk_texts
+from services.survey.languages import DEFAULT, Language, Questionnaire
+from services.survey.poster_check import Poster
 from sipas.codes import printed
 from sipas.problems import FieldError
 from sipas.registry import Counter, Registry
 
-_CSS = (files("services.survey") / "page.css").read_text(encoding="utf-8")
-_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+_PAGE_CSS, _KIOSK_CSS = stylesheet("page.css"), stylesheet("kiosk.css")
+
+
+def _source(style: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
+
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; style-src {_source(_PAGE_CSS)} {_source(_KIOSK_CSS)}; "
+        "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
 }
 _TOKEN = "@form-token@"  # noqa: S105 - where a token goes
-CHOICE_SEPARATOR = "/"
-
-
-class Choice(NamedTuple):
-    """One agency, or one of its sectors, that a counter serves."""
-
-    value: str
-    label: str
+ONE_PAGE_HOLDS = 10
+"""Questions that a phone shows in one piece; a longer form of several factors shows one factor at a time."""
+MOST_FACTORS = 9
+"""Factors that page.css can show one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Halves:
-    """A rendered form without its token."""
+class Site:
+    """What pages say of the installation. `hotline` and `complaints`: where to complain, "" where nothing is set."""
 
-    before: bytes
-    after: bytes
-
-    def with_token(self, token: str) -> bytes:
-        """The page."""
-        return self.before + token.encode() + self.after
-
-
-def choices_of(counter: Counter, registry: Registry, names: str) -> list[Choice]:
-    """The agencies of a counter, and where one has sectors there, each of them: one question for both.
-
-    `names`: which of the registry's languages names them.
-    """
-    choices = []
-    several = len(counter.agencies) > 1
-    for agency_id in counter.agencies:
-        name = _agency_name(agency_id, registry, names)
-        sectors = [sector for sector in counter.sectors if sector.agency == agency_id]
-        choices += [
-            Choice(
-                f"{agency_id}{CHOICE_SEPARATOR}{sector.id}",
-                f"{name} – {getattr(sector.name, names)}" if several else getattr(sector.name, names),
-            )
-            for sector in sectors
-        ] or [Choice(agency_id, name)]
-    return choices
-
-
-def _agency_name(agency_id: str, registry: Registry, names: str) -> str:
-    agency = registry.agency(agency_id)
-    return getattr(agency.name, names) if agency else agency_id
+    public_url: str
+    contact: str
+    complaints: str = ""
+    hotline: str = ""
+    demo: bool = False
 
 
 class Pages:
     """Renders pages; keeps the rendered forms of the newest registry."""
 
-    def __init__(self, languages: Mapping[str, Language], *, demo: bool, contact: str, public_url: str) -> None:
+    def __init__(self, languages: Mapping[str, Language], site: Site) -> None:
         self._languages = languages
-        self._always = {"demo": demo, "contact": contact, "public_url": public_url, "css": Markup(_CSS)}  # noqa: S704 - our own file
+        self._site = site
         self._environment = Environment(
             loader=PackageLoader("services.survey"),
             autoescape=True,
@@ -94,6 +71,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        # the order of the languages is ours
+        self._environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False}
         self._registry: Registry | None = None
         self._forms: dict[tuple[str, str], Halves] = {}
 
@@ -107,8 +86,8 @@ class Pages:
             self._registry, self._forms = registry, {}
         form = self._forms.get((counter.code, lang.code))
         if form is None:
-            before, _, after = self._form(counter, registry, lang, token=_TOKEN).partition(_TOKEN)
-            form = self._forms[counter.code, lang.code] = Halves(before.encode(), after.encode())
+            form = Halves.of(self._form(counter, registry, lang, token=_TOKEN), _TOKEN)
+            self._forms[counter.code, lang.code] = form
         return form
 
     def form_again(
@@ -122,20 +101,62 @@ class Pages:
         errors: Iterable[FieldError] = (),
         unavailable: bool = False,
     ) -> str:
-        """The form as it was filled in, with what is wrong."""
-        return self._form(counter, registry, lang, token=token, filled=filled, errors=errors, unavailable=unavailable)
+        """The form as it was filled in, in one piece, with what is wrong."""
+        return self._form(
+            counter, registry, lang, token=token, filled=filled, errors=errors, unavailable=unavailable, again=True
+        )
 
-    def check(self, counter: Counter, registry: Registry, lang: Language) -> str:
-        """What a genuine poster's code stands for."""
+    def thanks(self, counter: Counter | None, registry: Registry | None, lang: Language) -> str:
+        """What follows an answer; without a counter, where the address names none that we know."""
+        place = registry.places.get(counter.place) if registry and counter else None
+        return self._render(
+            "thanks.html",
+            lang,
+            counter=counter,
+            complaints=self._site.complaints or lang.words["complaints"],
+            hotline=(place.hotline if place else None) or self._site.hotline,
+        )
+
+    def check(self, poster: Poster, registry: Registry, lang: Language) -> str:
+        """What a printed code stands for."""
+        counter = poster.counter
+        place = registry.places.get(counter.place)
         return self._render(
             "check.html",
             lang,
+            poster=poster,
             counter=counter,
             printed=printed(counter.code),
             label=getattr(counter.label, lang.names),
             place=_place_name(counter, registry, lang),
-            agencies=[_agency_name(agency_id, registry, lang.names) for agency_id in counter.agencies],
+            agencies=[agency_name(agency_id, registry, lang.names) for agency_id in counter.agencies],
+            since=f"{poster.since:%d/%m/%Y}" if poster.since else "",
+            new=poster.replaced_by,
             questionnaire=lang.questionnaires[counter.method],
+            complaints=self._site.complaints or lang.words["complaints"],
+            hotline=(place.hotline if place else None) or self._site.hotline,
+        )
+
+    def check_which(self, lang: Language, *, unknown: bool = False) -> str:
+        """Asks for the code of a poster; `unknown`: and says that no poster has the one that was typed."""
+        return self._render(
+            "check_which.html",
+            lang,
+            unknown=unknown,
+            complaints=self._site.complaints or lang.words["complaints"],
+            hotline=self._site.hotline,
+        )
+
+    def kiosk(self, counter: Counter, registry: Registry, lang: Language) -> str:
+        """The page of a device that stands at a counter."""
+        contacts = {one.code: self._contact(counter, registry, one) for one in self._languages.values()}
+        return self._render(
+            "kiosk.html",
+            lang,
+            texts=kiosk_texts(counter, registry, lang, self._languages, contacts),
+            place=_place_name(counter, registry, lang),
+            script=KIOSK_SCRIPT.path,
+            css=Markup(_KIOSK_CSS),  # noqa: S704 - our own file
         )
 
     def message(self, heading: str, text: str, lang: Language, *, link: tuple[str, str] | None = None) -> str:
@@ -158,6 +179,7 @@ class Pages:
         filled: Mapping[str, str] | None = None,
         errors: Iterable[FieldError] = (),
         unavailable: bool = False,
+        again: bool = False,
     ) -> str:
         questionnaire = lang.questionnaires[counter.method]
         questions = {question.code: question.text for question in questionnaire.questions}
@@ -168,8 +190,11 @@ class Pages:
             counter=counter,
             label=getattr(counter.label, lang.names),
             place=_place_name(counter, registry, lang),
+            contact=self._contact(counter, registry, lang),
             questionnaire=questionnaire,
-            agency=_agency_name(counter.agencies[0], registry, lang.names) if len(counter.agencies) == 1 else "",
+            paged=not again and _is_long(questionnaire),
+            again=again,
+            agency=agency_name(counter.agencies[0], registry, lang.names) if len(counter.agencies) == 1 else "",
             choices=choices_of(counter, registry, lang.names),
             token=token,
             filled=_Blank(filled or {}),
@@ -178,11 +203,26 @@ class Pages:
             unavailable=unavailable,
         )
 
+    def _contact(self, counter: Counter, registry: Registry, lang: Language) -> str:
+        place = registry.places.get(counter.place)
+        contact: str = getattr(place.contact, lang.names) if place and place.contact else self._site.contact
+        return contact
+
     def _render(self, template: str, lang: Language, **values: Any) -> str:
-        others = [other for other in self._languages.values() if other is not lang]
-        return self._environment.get_template(template).render(
-            self._always, words=lang.words, language=lang, others=others, **values
-        )
+        always = {
+            "site": self._site,
+            "script": FORM_SCRIPT.path,
+            "css": Markup(_PAGE_CSS),  # noqa: S704 - our own file
+            "words": lang.words,
+            "language": lang,
+            "others": [other for other in self._languages.values() if other is not lang],
+        }
+        return self._environment.get_template(template).render(always | values)
+
+
+def _is_long(questionnaire: Questionnaire) -> bool:
+    factors = len(questionnaire.factors)
+    return len(questionnaire.questions) > ONE_PAGE_HOLDS and 1 < factors <= MOST_FACTORS
 
 
 class _Blank(dict[str, str]):
@@ -200,6 +240,7 @@ def _place_name(counter: Counter, registry: Registry, lang: Language) -> str:
 def _placed(error: FieldError, questions: Mapping[str, str], lang: Language) -> dict[str, str]:
     """An error with the place on the page where it belongs."""
     reason = lang.reasons[error.code]
+    reason = reason[:1].upper() + reason[1:]  # a sentence of its own here, the end of one in a program's answer
     criterion = error.field.removeprefix("answers.")
     if criterion in questions:
         return {

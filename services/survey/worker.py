@@ -19,7 +19,7 @@ from services.survey.fields import Answers
 from services.survey.intake import Intake
 from services.survey.languages import load_languages
 from services.survey.outbox import ACK_S, Outbox
-from services.survey.pages import Pages
+from services.survey.pages import Pages, Site
 from services.survey.parts import Parts
 from services.survey.sheets import Sheets
 from services.survey.spool import Spool
@@ -61,9 +61,13 @@ class Worker:
                 intake=self._intake,
                 pages=Pages(
                     load_languages(settings.languages_dir, methods),
-                    demo=settings.demo,
-                    contact=settings.contact,
-                    public_url=settings.public_url,
+                    Site(
+                        public_url=settings.public_url,
+                        contact=settings.contact,
+                        complaints=settings.complaints,
+                        hotline=settings.hotline,
+                        demo=settings.demo,
+                    ),
                 ),
                 tokens=tokens,
             )

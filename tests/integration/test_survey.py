@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ import pytest
 from deploy.local.programs import HOST
 from sipas.broker import partition_of
 from tests.servers import KafkaServer
+from tests.survey_page import Page
 from tests.survey_stack import (
     IMPORT_KEY,
     OPEN,
@@ -210,41 +210,17 @@ def test_an_unknown_address_and_a_wrong_method_are_problems_too(survey: Survey) 
 # --- citizens
 
 
-class Inputs(HTMLParser):
-    """The fields of a form as a browser would send them untouched, and what a script-free page must not have."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.fields: dict[str, str] = {}
-        self.choices: dict[str, list[str]] = {}
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attributes}
-        given = dict(attributes)
-        if tag != "input":
-            return
-        name, value = given["name"] or "", given.get("value") or ""
-        if given["type"] == "hidden" or "checked" in given:
-            self.fields[name] = value
-        if given["type"] == "radio":
-            self.choices.setdefault(name, []).append(value)
-
-
 def post_form(survey: Survey, code: str, fields: dict[str, str], lang: str = "vi") -> Answer:
     return survey.ask("POST", f"/{code}?lang={lang}", urlencode(fields).encode(), FORM)
 
 
 def test_the_form_works_without_script_and_its_answer_reaches_the_log(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN.lower()}").text)
+    form = Page(survey.ask("GET", f"/{OPEN.lower()}").text)
     before = set(in_log(kafka, survey))
     # the page's own floor for a human being
     time.sleep(3.1)
     answer = post_form(survey, OPEN, form.fields | {"answers.ACCESS": "4", "answers.PROC": "-", "assisted": "yes"})
-    assert (answer.status, answer.headers["Location"]) == (303, "/thanks?lang=vi")
+    assert (answer.status, answer.headers["Location"]) == (303, f"/thanks?counter={OPEN}&lang=vi")
     assert "Cảm ơn" in survey.ask("GET", answer.headers["Location"]).text
     new = in_log(kafka, survey)
     (sheet,) = (new[name] for name in set(new) - before)
@@ -253,7 +229,7 @@ def test_the_form_works_without_script_and_its_answer_reaches_the_log(kafka: Kaf
 
 
 def test_sending_a_form_twice_gives_one_id(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text)
+    form = Page(survey.ask("GET", f"/{OPEN}").text)
     before = set(in_log(kafka, survey))
     for level in ("4", "5"):
         assert post_form(survey, OPEN, form.fields | {"answers.ACCESS": level}).status == 303
@@ -261,7 +237,7 @@ def test_sending_a_form_twice_gives_one_id(kafka: KafkaServer, survey: Survey) -
 
 
 def test_the_form_asks_for_the_agency_where_there_are_several(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{SHARED}").text)
+    form = Page(survey.ask("GET", f"/{SHARED}").text)
     assert form.choices["choice"] == ["so-a/dat-dai", "so-a/moi-truong", "so-b/ho-tich"]
     before = set(in_log(kafka, survey))
     sent = form.fields | {"answers.ACCESS": "2", "choice": "so-b/ho-tich"}
@@ -272,9 +248,9 @@ def test_the_form_asks_for_the_agency_where_there_are_several(kafka: KafkaServer
 
 
 def test_a_form_that_was_not_understood_comes_back_as_it_was_filled_in(survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{SHARED}?lang=en").text)
+    form = Page(survey.ask("GET", f"/{SHARED}?lang=en").text)
     answer = post_form(survey, SHARED, form.fields | {"answers.ACCESS": "2", "assisted": "yes"}, "en")
-    again = Inputs(answer.text)
+    again = Page(answer.text)
     assert answer.status == 422
     assert again.fields == form.fields | {"answers.ACCESS": "2", "assisted": "yes"}
     assert 'href="#choice"' in answer.text
@@ -283,53 +259,9 @@ def test_a_form_that_was_not_understood_comes_back_as_it_was_filled_in(survey: S
 
 
 def test_a_form_without_any_answer_says_so(survey: Survey) -> None:
-    answer = post_form(survey, OPEN, Inputs(survey.ask("GET", f"/{OPEN}").text).fields)
+    answer = post_form(survey, OPEN, Page(survey.ask("GET", f"/{OPEN}").text).fields)
     assert answer.status == 422
     assert answer.text.count("Ông/Bà chưa trả lời câu hỏi nào") == 2
-
-
-@pytest.mark.parametrize("path", [f"/{OPEN}", f"/{OPEN}?lang=en", "/thanks", f"/check/{OPEN}", f"/{UNKNOWN}"])
-def test_pages_load_nothing_run_nothing_and_set_no_cookie(survey: Survey, path: str) -> None:
-    answer = survey.ask("GET", path)
-    page = Inputs(answer.text)
-    policy = answer.headers["Content-Security-Policy"]
-    assert not page.tags & {"script", "img", "link", "iframe", "object"}
-    assert not {name for name in page.attributes if name.startswith("on")} | (page.attributes & {"style", "src"})
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert "Set-Cookie" not in answer.headers
-    assert "DỮ LIỆU MẪU" in answer.text
-    assert "SIPAS" not in answer.text
-
-
-def test_the_form_tells_what_the_survey_is_and_who_answers_for_it(survey: Survey) -> None:
-    page = survey.ask("GET", f"/{OPEN}").text
-    assert "phỏng theo" in page
-    # the notice stands before the first question
-    assert 0 < page.index("Khảo sát ẩn danh, tự nguyện") < page.index("<fieldset")
-    assert "Bộ phận Một cửa nơi Ông/Bà làm thủ tục" in page
-    assert '<html lang="vi">' in page
-    assert '<html lang="en">' in survey.ask("GET", f"/{OPEN}?lang=en").text
-
-
-def test_a_poster_can_be_checked(survey: Survey) -> None:
-    page = survey.ask("GET", f"/check/{SHARED}").text
-    for name in ("Trung tâm", "Sở A", "Sở B", "Quầy 2", "https://khaosat.example", "phỏng theo"):
-        assert name in page
-
-
-@pytest.mark.parametrize("path", ["/", "/check"])
-def test_unknown_codes_get_a_page_that_helps(survey: Survey, path: str) -> None:
-    for unknown in (UNKNOWN, "favicon.ico", "x" * 2000):
-        answer = survey.ask("GET", f"{path.rstrip('/')}/{unknown}")
-        assert answer.status == 404
-        assert "10 chữ và số" in answer.text
-
-
-def test_a_revoked_code_says_where_the_new_one_is(survey: Survey) -> None:
-    answer = survey.ask("GET", f"/{REVOKED}")
-    assert answer.status == 410
-    assert f'href="/{OPEN}?lang=vi"' in answer.text
 
 
 # --- privacy
@@ -353,7 +285,7 @@ MARKED = re.compile(
 
 
 def test_nothing_that_a_client_lets_slip_is_written_down(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}", headers=MARKS).text)
+    form = Page(survey.ask("GET", f"/{OPEN}", headers=MARKS).text)
     accepted = survey.submit(GOOD, SUBMIT_KEY, MARKS).json["response_id"]
     survey.ask("POST", f"/{OPEN}", urlencode(form.fields | {"answers.ACCESS": "4"}).encode(), FORM | MARKS)
     survey.submit(GOOD | {"0912345678": 1}, SUBMIT_KEY, MARKS)
@@ -380,7 +312,7 @@ def spooled(directory: Path) -> bytes:
 
 
 def test_the_form_token_never_leaves_the_service(kafka: KafkaServer, survey: Survey) -> None:
-    token = Inputs(survey.ask("GET", f"/{OPEN}").text).fields["form_token"]
+    token = Page(survey.ask("GET", f"/{OPEN}").text).fields["form_token"]
     survey.submit(GOOD | {"form_token": token})
     assert not any(token.encode() in record.value for record in records(kafka.bootstrap, survey.namespace))
 

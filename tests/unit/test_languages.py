@@ -8,7 +8,7 @@ import yaml
 
 import services.survey
 from services.survey.languages import OF_METHODS, Language, LanguageError, load_languages
-from services.survey.pages import Pages
+from services.survey.pages import Pages, Site
 from services.survey.wording import wrong
 from sipas.methods import load_methods
 from sipas.registry import Registry
@@ -84,7 +84,7 @@ def test_a_reason_is_told_to_programs_in_both_languages() -> None:
 def test_a_third_language_is_one_file(tmp_path: Path) -> None:
     """Every text of the form comes from the file, but for names, which the registry has in two languages."""
     languages = loaded(tmp_path, further())
-    pages = Pages(languages, demo=True, contact="(contact)", public_url="https://khaosat.example")
+    pages = Pages(languages, Site(demo=True, contact="(contact)", public_url="https://khaosat.example"))
     registry = Registry.fold(small_registry())
     counter = registry.counters[OPEN]
     page = pages.form(counter, registry, pages.language_of("fr")).with_token("(token)").decode()
@@ -97,7 +97,7 @@ def test_a_third_language_is_one_file(tmp_path: Path) -> None:
 
 def test_every_page_leads_to_the_other_languages(tmp_path: Path) -> None:
     languages = loaded(tmp_path, further())
-    pages = Pages(languages, demo=False, contact="", public_url="https://khaosat.example")
+    pages = Pages(languages, Site(contact="", public_url="https://khaosat.example"))
     registry = Registry.fold(small_registry())
     page = pages.form(registry.counters[OPEN], registry, languages["vi"]).with_token("").decode()
     assert f'lang="fr" hreflang="fr" href="/{OPEN}?lang=fr">Français</a>' in page
@@ -105,7 +105,7 @@ def test_every_page_leads_to_the_other_languages(tmp_path: Path) -> None:
 
 
 def test_an_unknown_language_is_vietnamese(tmp_path: Path) -> None:
-    pages = Pages(LANGUAGES, demo=False, contact="", public_url="https://khaosat.example")
+    pages = Pages(LANGUAGES, Site(contact="", public_url="https://khaosat.example"))
     assert [pages.language_of(code).code for code in (None, "", "xx", "en")] == ["vi", "vi", "vi", "en"]
 
 
