@@ -65,10 +65,15 @@ class Agency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where dossiers are handed in; it may serve many agencies."""
+    """Where dossiers are handed in; it may serve many agencies.
+
+    `contact`: the unit responsible for the survey there and how to reach it; `hotline`: whom to call to complain.
+    """
 
     id: str
     name: Names
+    contact: Names | None = None
+    hotline: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,15 @@ def _lists(methods: Collection[str]) -> Mapping[str, Parse]:
                 **DATES,
             }
         ),
-        "places": shape({"id": Field(word), "name": Field(names), **DATES}),
+        "places": shape(
+            {
+                "id": Field(word),
+                "name": Field(names),
+                "contact": Field(names, required=False),
+                "hotline": Field(text(longest=100), required=False),
+                **DATES,
+            }
+        ),
         "counters": shape(
             {
                 "code": Field(code),

@@ -30,7 +30,7 @@ agencies:
   - {{id: so-noi-vu, name: {{vi: Sở Nội vụ, en: Home Affairs}}, block: so, kind: SO}}
   - {{id: so-tu-phap, name: {{vi: Sở Tư pháp, en: Justice}}, block: so, kind: SO}}
 places:
-  - {{id: tt, name: {{vi: Trung tâm, en: Centre}}}}
+  - {{id: tt, name: {{vi: Trung tâm, en: Centre}}, contact: {{vi: Văn phòng, en: Office}}, hotline: 1900 0000}}
 counters:
   - code: "{CODE}"
     label: {{vi: Quầy 1, en: Counter 1}}
@@ -94,6 +94,8 @@ class TestCheck:
             ("order: 1", "order: first", "blocks[0].order", "whole number"),
             ("order: 1", "order: 1.5", "blocks[0].order", "whole number"),
             (CODE, CODE[:-1] + ("0" if CODE[-1] != "0" else "1"), "counters[0].code", "no counter code"),
+            ("en: Office}, hotline", "en: }, hotline", "places[0].contact.en", "empty"),
+            ("hotline: 1900 0000", "hotline: [1900]", "places[0].hotline", "must be a text"),
             ("place: tt", "place: zz", f"counter/{CODE} place", "no place zz"),
             ("place: tt\n", "place:\n", "counters[0].place", "is empty"),
             ("place: tt\n", "plaec: tt\n", "counters[0].plaec", "not one of"),
