@@ -10,11 +10,13 @@ import pytest
 
 from services.board import registry_file
 from services.board.changes import Change, plan
+from services.board.list_files import Source, read_files
+from services.board.lists import Fault
 from services.board.people_commands import LISTS
-from services.board.yaml_lists import Fault, read_lists
 from services.notifier.drop_rule import Rule
 from sipas.codes import normalise, with_check
 from sipas.methods import load_methods
+from sipas.provinces import load_provinces
 from sipas.registry import Problem, Registry
 
 METHODS = {"quick-5@1", "overall-1@1"}
@@ -55,16 +57,16 @@ SECOND_COUNTER = f"""\
 
 
 def faults_of(content: str) -> list[Fault]:
-    wanted, faults = registry_file.read(content, "f.yaml", METHODS)
+    wanted, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
     if faults:
         return faults
     changes, problems = plan(Registry.fold(()), wanted, TODAY)
     registry = Registry.fold(change.entry for change in changes)
-    return registry_file.references(wanted, [*problems, *registry.problems], "f.yaml")
+    return registry_file.references(wanted, [*problems, *registry.problems])
 
 
 def load(registry: Registry, content: str, today: date = TODAY) -> tuple[Registry, list[Change], list[Problem]]:
-    wanted, faults = registry_file.read(content, "f.yaml", METHODS)
+    wanted, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
     assert not faults
     changes, problems = plan(registry, wanted, today)
     return registry.updated(change.entry for change in changes), changes, problems
@@ -123,7 +125,7 @@ class TestCheck:
         lines = zip(GOOD.splitlines(), content.splitlines(), strict=False)
         changed = next(number for number, (one, other) in enumerate(lines, 1) if one != other)
         found = [fault for fault in faults_of(content) if fault.field == field]
-        assert [fault.line for fault in found] == [changed], faults_of(content)
+        assert [fault.spot.line for fault in found] == [changed], faults_of(content)
         assert said in found[0].why
 
     def test_a_missing_field_is_told_at_the_element_that_lacks_it(self) -> None:
@@ -134,11 +136,11 @@ class TestCheck:
         content = (
             GOOD.replace("order: 1", "order: x").replace("kind: SO", "kind: Z").replace("percent: 85", "percent: 0")
         )
-        assert [fault.line for fault in faults_of(content)] == [3, 5, 6, 18]
+        assert [fault.spot.line for fault in faults_of(content)] == [3, 5, 6, 18]
 
     def test_all_that_points_nowhere_is_told_at_once(self) -> None:
         content = GOOD.replace("block: so,", "block: a,").replace("place: tt", "place: b")
-        assert [fault.line for fault in faults_of(content)] == [5, 6, 12]
+        assert [fault.spot.line for fault in faults_of(content)] == [5, 6, 12]
 
     @pytest.mark.parametrize(
         "content",
@@ -157,9 +159,9 @@ class TestCheck:
         ],
     )
     def test_what_is_no_registry_is_told_and_never_raises(self, content: str) -> None:
-        _, faults = registry_file.read(content, "f.yaml", METHODS)
+        _, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
         assert faults
-        assert all(fault.line >= 1 for fault in faults)
+        assert all(fault.spot.line >= 1 for fault in faults)
 
     def test_a_text_is_what_stands_in_the_file(self) -> None:
         content = GOOD.replace("kind: SO}", "kind: SO, gso_code: 01}", 1).replace("vi: Sở Tư pháp", "vi: no")
@@ -268,7 +270,7 @@ SAMPLE = (files("services.board.sample") / "registry.yaml").read_text(encoding="
 
 @pytest.fixture(scope="module")
 def sample() -> Registry:
-    wanted, faults = registry_file.read(SAMPLE, "sample", load_methods())
+    wanted, faults = registry_file.read([Source("sample", SAMPLE.encode())], load_methods(), load_provinces())
     assert not faults
     return Registry.fold(change.entry for change in plan(Registry.fold(()), wanted, TODAY)[0])
 
@@ -305,7 +307,7 @@ class TestSample:
 
     def test_every_agency_has_a_leader_who_reaches_nobody_real(self, sample) -> None:
         content = (files("services.board.sample") / "people.yaml").read_text(encoding="utf-8")
-        things, faults = read_lists(content, "people", LISTS)
+        things, faults = read_files([Source("people", content.encode())], LISTS)
         assert not faults
         assert {scope for thing in things for scope in thing.fields["leads"]} == {"province", *sample.agencies}
         assert all(thing.fields["email"].endswith("@tinhmau.example") for thing in things)
