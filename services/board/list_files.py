@@ -14,7 +14,6 @@ from services.board.lists import Element, Fault, Shape, Spot, Thing, read_elemen
 from services.board.tables import (
     Column,
     Part,
-    Table,
     Words,
     attach,
     columns_of,
@@ -26,6 +25,7 @@ from services.board.xlsx_tables import is_old_workbook, is_zip, xlsx_tables
 from services.board.yaml_lists import yaml_elements
 
 MAX_BYTES = 32 * 1024 * 1024
+EMPTY = "holds no table"
 TEXT_TABLES = {".csv", ".tsv", ".txt"}
 
 
@@ -90,6 +90,8 @@ def _elements(source: Source, lists: Mapping[str, Shape], tables: _Tables) -> tu
         return [], [Fault(Spot(name), "", why)]
     if is_zip(content):
         found, faults = xlsx_tables(content, name)
+        if not found and not faults:
+            return [], [Fault(Spot(name), "", EMPTY)]
         elements = []
         for table in found:
             of = tables.list_called(table.sheet)
@@ -113,6 +115,7 @@ def _text_table(source: Source, tables: _Tables) -> tuple[list[Element], list[Fa
         why = f"a CSV file is named after its list ({', '.join(tables.columns)}), or say which one with --list"
         return [], [Fault(Spot(source.name), "", why)]
     columns = tables.columns[of]
-    table: Table
     table, faults = csv_table(source.content, source.name, lambda word: bool(tables.words.column_called(word, columns)))
+    if not faults and not table.rows:
+        faults = [Fault(Spot(source.name), "", EMPTY)]
     return ([], faults) if faults else table_elements(table, of, columns, tables.words)

@@ -73,6 +73,5 @@ def revoke(code: str, successor: str | None, new: bool, reason: str | None, as_j
     click.echo(f"{printed(code)} is revoked from {today} on: take its poster down")
     if successor:
         click.echo(f"{printed(successor)} takes its place; its poster: sipas poster --counter {successor}")
-    click.echo(
-        f"in your own file: counter {code} now has status revoked" + f" and replaced_by {successor}" * bool(successor)
-    )
+    also = f", replaced_by {successor}" if successor else ""
+    click.echo(f"in your own file, counter {code} gets: status revoked{also}")

@@ -190,10 +190,8 @@ def attach(elements: Sequence[Element], parts: Mapping[str, Part]) -> tuple[list
 
 
 def _attached(element: Element, part: Part, owners: Mapping[tuple[str, str], yaml.MappingNode]) -> Fault | None:
-    of, rest = [], []
-    for name, value in element.node.value:
-        (of if name.value == part.column else rest).append((name, value))
-    ((_, named),) = of
+    fields = {name.value: (name, value) for name, value in element.node.value}
+    _, named = fields.pop(part.column)
     if named.tag == REFUSED or is_null(named):
         return Fault(spot_of(named), "", named.value or "is empty")
     folded = part.fold(named.value)
@@ -201,7 +199,7 @@ def _attached(element: Element, part: Part, owners: Mapping[tuple[str, str], yam
     if owner is None:
         why = f"{named.value!r} is not among the {part.list} of this load; load both together"
         return Fault(spot_of(named), "", why)
-    element.node.value = rest
+    element.node.value = list(fields.values())
     mark = element.node.start_mark
     for at, (name, value) in enumerate(owner.value):
         if name.value == part.field and isinstance(value, yaml.SequenceNode):
