@@ -87,7 +87,7 @@ class Sector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """A counter (quầy) with its printed code. A revoked one says which counter took its place, if any."""
+    """A counter (quầy) with its printed code. A revoked one says which counter took its place, if any, and why."""
 
     code: str
     label: Names
@@ -97,6 +97,7 @@ class Counter:
     method: str
     status: Literal["active", "revoked"] = "active"
     replaced_by: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,7 +419,7 @@ def _selected(
     keys = {entry_id: versions[-1].value for entry_id, versions in histories["key"].items()}
     blocks, agencies, places = lasting("block"), lasting("agency"), lasting("place")
     counters, rules, targets = lasting("counter"), passing("rule"), passing("target")
-    dangling = _dangling(blocks, agencies, places, counters, targets)
+    wrong = (*_dangling(blocks, agencies, places, counters, targets), *_circular(agencies, counters))
     return Registry(
         agencies=MappingProxyType(agencies),
         blocks=MappingProxyType(blocks),
@@ -428,7 +429,7 @@ def _selected(
         rules=MappingProxyType(rules),
         targets=MappingProxyType(targets),
         facts=next(iter(lasting("namespace").values()), None),
-        problems=(*(Problem(where, "", why) for where, why in sorted(unreadable.items())), *dangling),
+        problems=(*(Problem(where, "", why) for where, why in sorted(unreadable.items())), *wrong),
         entries=MappingProxyType(dict(entries)),
         histories=MappingProxyType({kind: MappingProxyType(dict(of)) for kind, of in histories.items()}),
         _unreadable=MappingProxyType(dict(unreadable)),
@@ -467,3 +468,32 @@ def _dangling(
     for name, target in targets.items():
         if target.scope not in scopes:
             yield Problem(f"target/{name}", "scope", f"there is no {target.scope}")
+
+
+def _circular(agencies: Mapping[str, Agency], counters: Mapping[str, Counter]) -> Iterator[Problem]:
+    """What leads back to itself; told of every member, because any of them may be the one to mend."""
+    pointers = {
+        ("agency", "parent"): {agency.id: agency.parent for agency in agencies.values()},
+        ("agency", "merged_into"): {agency.id: agency.merged_into for agency in agencies.values()},
+        ("counter", "replaced_by"): {counter.code: counter.replaced_by for counter in counters.values()},
+    }
+    for (kind, name), of in pointers.items():
+        for cycle in _cycles(of):
+            for at, member in enumerate(cycle):
+                way = " -> ".join((*cycle[at:], *cycle[:at], member))
+                yield Problem(f"{kind}/{member}", name, f"leads back to itself: {way}")
+
+
+def _cycles(pointers: Mapping[str, str | None]) -> Iterator[list[str]]:
+    """The cycles where each id points to one other at most."""
+    done: set[str] = set()
+    for start in pointers:
+        path: dict[str, None] = {}
+        at: str | None = start
+        while at is not None and at not in done and at not in path:
+            path[at] = None
+            at = pointers.get(at)
+        if at in path:
+            members = list(path)
+            yield members[members.index(at) :]
+        done |= path.keys()

@@ -49,6 +49,9 @@ def plan(registry: Registry, wanted: Iterable[Wanted], today: date) -> tuple[lis
     for one in wanted:
         recorded = registry.entries.get((one.kind, one.id))
         versions: Sequence[Dated[Any]] = registry.histories[one.kind].get(one.id, ())
+        if _revived(versions, one):
+            problems.append(Problem(one.name, "status", REVIVED))
+            continue
         try:
             history = _next_history(recorded, versions, one, today)
         except ValueError as reason:
@@ -64,6 +67,22 @@ def plan(registry: Registry, wanted: Iterable[Wanted], today: date) -> tuple[lis
             )
         )
     return changes, problems
+
+
+REVIVED = (
+    "is revoked, and the file does not say so: write status revoked (and replaced_by) as the export has it, "
+    "or status active if the code shall be good again"
+)
+
+
+def _revived(versions: Sequence[Dated[Any]], one: Wanted) -> bool:
+    """Whether a file that is older than a revocation would undo it by saying nothing."""
+    return (
+        one.kind == "counter"
+        and bool(versions)
+        and versions[-1].value.status == "revoked"
+        and ("status" not in one.fields)
+    )
 
 
 def _next_history(

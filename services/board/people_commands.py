@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import click
 
 from services.board.entries import write_entries
+from services.board.list_files import Source, read_files
+from services.board.lists import Fault, Field, Many, Shape, Thing, one_of, text
 from services.board.registry_file import word
-from services.board.source_argument import Source, SourceArgument
-from services.board.yaml_lists import Fault, Field, Thing, many, one_of, read_lists, shape, text
+from services.board.source_argument import SourceArgument
 from sipas.broker import Topics
 from sipas.events import Entry
 from sipas.follower import read_whole
@@ -18,13 +19,13 @@ from sipas.registry import PROVINCE, Registry
 from sipas.settings import KafkaSettings, load_or_exit
 
 LISTS = {
-    "people": shape(
+    "people": Shape(
         {
             "id": Field(word),
             "name": Field(text()),
             "email": Field(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "is not an e-mail address")),
             "language": Field(one_of("vi", "en"), required=False),
-            "leads": Field(many(text(), least=1)),
+            "leads": Field(Many(text(), least=1)),
         }
     )
 }
@@ -41,10 +42,10 @@ def load(file: Source) -> None:
     """Check FILE (or `sample`) and record what differs, all of it or nothing."""
     settings = load_or_exit(KafkaSettings)
     topics = Topics(settings.namespace)
-    things, faults = read_lists(file.content, file.name, LISTS)
+    things, faults = read_files([file], LISTS)
     if not faults:
-        faults = _contradictions(things, read_whole(settings.bootstrap, topics.registry, Registry.fold(())), file.name)
-    for fault in sorted(faults, key=lambda fault: fault.line):
+        faults = _contradictions(things, read_whole(settings.bootstrap, topics.registry, Registry.fold(())))
+    for fault in faults:
         click.echo(str(fault), err=True)
     if faults:
         raise click.ClickException(f"{len(faults)} wrong; nobody was recorded")
@@ -65,17 +66,17 @@ def _entry(thing: Thing) -> Entry:
     )
 
 
-def _contradictions(things: Sequence[Thing], registry: Registry, file: str) -> list[Fault]:
+def _contradictions(things: Sequence[Thing], registry: Registry) -> list[Fault]:
     known = {PROVINCE, *registry.agencies, *(f"block/{block}" for block in registry.blocks)}
     seen: set[str] = set()
     faults = []
     for thing in things:
         who = thing.fields["id"]
         if who in seen:
-            faults.append(Fault(file, thing.line_of("id"), f"{PERSON}/{who}", "stands twice"))
+            faults.append(thing.fault(f"{PERSON}/{who}", "", "stands twice"))
         seen.add(who)
         faults += [
-            Fault(file, thing.line_of(f"leads[{at}]"), f"{PERSON}/{who} leads[{at}]", f"there is no {scope}")
+            thing.fault(f"{PERSON}/{who}", f"leads[{at}]", f"there is no {scope}")
             for at, scope in enumerate(thing.fields["leads"])
             if scope not in known
         ]

@@ -1,4 +1,4 @@
-"""`sipas registry`: check, load, diff, export, code."""
+"""`sipas registry`: check, load, diff, export, code, revoke, provinces."""
 
 from __future__ import annotations
 
@@ -15,60 +15,80 @@ import msgspec
 from services.board import registry_file
 from services.board.changes import Change, plan
 from services.board.entries import write_entries
+from services.board.list_files import Source, in_order
+from services.board.lists import Fault
 from services.board.registry_file import Wanted
-from services.board.source_argument import Source, SourceArgument
-from services.board.yaml_lists import Fault
+from services.board.revoke_command import revoke
+from services.board.source_argument import SourceArgument
 from sipas.broker import Topics
 from sipas.codes import new_code, printed
 from sipas.follower import read_whole
 from sipas.methods import load_methods
+from sipas.provinces import load_provinces
 from sipas.registry import Registry, WrongNamespace
 from sipas.settings import KafkaSettings, load_or_exit
 
-FILE = SourceArgument("registry.yaml")
+FILES = click.argument("files", type=SourceArgument("registry.yaml"), nargs=-1, required=True, metavar="FILE...")
+LIST = click.option(
+    "--list",
+    "table",
+    type=click.Choice([*registry_file.KIND_OF_LIST, *registry_file.PARTS]),
+    help="the list that every CSV file holds [default: what the file is named after]",
+)
 
 
 @click.group()
 def registry() -> None:
-    """Agencies, blocks, places, counters, targets and rule settings."""
+    """Agencies, blocks, places, counters, targets and rule settings.
+
+    FILE is YAML, an Excel workbook (.xlsx, one sheet a list) or CSV (agencies.csv, counters.csv, …), or `sample`.
+    Several files are one load. docs/registry.md says how to keep them.
+    """
+
+
+registry.add_command(revoke)
 
 
 @registry.command()
-@click.argument("file", type=FILE)
+@FILES
+@LIST
 @click.option("--json", "as_json", is_flag=True, help="print the faults as JSON")
-def check(file: Source, as_json: bool) -> None:
-    """List all that is wrong in FILE (or `sample`), by itself and without a server."""
-    wanted, faults = registry_file.read(file.content, file.name, load_methods())
+def check(files: tuple[Source, ...], table: str | None, as_json: bool) -> None:
+    """List all that is wrong in the files, by themselves and without a server."""
+    wanted, faults = registry_file.read(files, load_methods(), load_provinces(), table)
     if not faults:
         # from nothing, so that the day plays no part
-        _, faults = _against(Registry.fold(()), wanted, file.name, datetime.now(UTC))
+        _, faults = _against(Registry.fold(()), wanted, files, datetime.now(UTC))
     if as_json:
-        click.echo(json.dumps([fault._asdict() for fault in faults], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([fault.as_plain() for fault in faults], ensure_ascii=False, indent=1))
         raise SystemExit(1 if faults else 0)
     _stop_at(faults)
     counts = ", ".join(
         f"{sum(1 for one in wanted if one.kind == kind)} {name}" for name, kind in registry_file.KIND_OF_LIST.items()
     )
-    click.echo(f"{file.name} is right: {counts}")
+    names = ", ".join(file.name for file in files)
+    click.echo(f"{names} {'is' if len(files) == 1 else 'are'} right: {counts}")
 
 
 @registry.command()
-@click.argument("file", type=FILE)
-def load(file: Source) -> None:
-    """Check FILE (or `sample`) and record what differs, all of it or nothing."""
+@FILES
+@LIST
+def load(files: tuple[Source, ...], table: str | None) -> None:
+    """Check the files and record what differs, all of it or nothing."""
     settings = load_or_exit(KafkaSettings)
-    changes = _changes(settings, file)
+    changes = _changes(settings, files, table)
     write_entries(settings, "registry", [change.entry for change in changes])
     _print(changes)
     click.echo(f"{len(changes)} entries recorded" if changes else "nothing to record: the registry is as the file says")
 
 
 @registry.command()
-@click.argument("file", type=FILE)
+@FILES
+@LIST
 @click.option("--json", "as_json", is_flag=True, help="print the changes as JSON")
-def diff(file: Source, as_json: bool) -> None:
-    """Show what `load` would record of FILE (or `sample`)."""
-    changes = _changes(load_or_exit(KafkaSettings), file)
+def diff(files: tuple[Source, ...], table: str | None, as_json: bool) -> None:
+    """Show what `load` would record."""
+    changes = _changes(load_or_exit(KafkaSettings), files, table)
     if as_json:
         shown = [{"kind": c.kind, "id": c.id, "from": c.begins, "before": c.before, "after": c.after} for c in changes]
         click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=1))
@@ -105,37 +125,51 @@ def code(count: int) -> None:
         click.echo(printed(new_code(secrets.randbelow)))
 
 
+@registry.command()
+@click.option("--json", "as_json", is_flag=True, help="print as JSON")
+def provinces(as_json: bool) -> None:
+    """List the 34 provinces: official code, name, kind, and the provinces of before 7/2025 that went into each."""
+    rows = load_provinces().values()
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=1))
+        return
+    for row in rows:
+        kind = "thành phố" if row.kind == "thanh_pho" else "tỉnh"
+        click.echo(f"{row.code}  {row.name:<12} {kind:<10} {', '.join(row.merged_from)}")
+
+
 def _recorded(settings: KafkaSettings) -> Registry:
     return read_whole(settings.bootstrap, Topics(settings.namespace).registry, Registry.fold(()))
 
 
-def _changes(settings: KafkaSettings, file: Source) -> list[Change]:
-    """What has to be written; exits with every fault of the file if it has any."""
-    wanted, faults = registry_file.read(file.content, file.name, load_methods())
+def _changes(settings: KafkaSettings, files: Sequence[Source], table: str | None) -> list[Change]:
+    """What has to be written; exits with every fault of the files if they have any."""
+    wanted, faults = registry_file.read(files, load_methods(), load_provinces(), table)
     _stop_at(faults)
     recorded = _recorded(settings)
     if recorded.facts is None:
         raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
-    if file.is_sample and not recorded.facts.demo:
+    if any(file.is_sample for file in files) and not recorded.facts.demo:
         raise click.ClickException(
             f"namespace {settings.namespace} is not a demo, and what is loaded can never be removed; "
             "for made-up data take a namespace of its own, made with SIPAS_DEMO=true"
         )
-    changes, faults = _against(recorded, wanted, file.name, datetime.now(ZoneInfo(recorded.facts.timezone)))
+    changes, faults = _against(recorded, wanted, files, datetime.now(ZoneInfo(recorded.facts.timezone)))
     _stop_at(faults)
     return changes
 
 
 def _against(
-    recorded: Registry, wanted: Sequence[Wanted], file: str, now: datetime
+    recorded: Registry, wanted: Sequence[Wanted], files: Sequence[Source], now: datetime
 ) -> tuple[list[Change], list[Fault]]:
     changes, problems = plan(recorded, wanted, now.date())
     future = recorded.updated(change.entry for change in changes)
-    return changes, registry_file.references(wanted, [*problems, *future.problems], file)
+    faults = registry_file.references(wanted, [*problems, *future.problems])
+    return changes, in_order(faults, [file.name for file in files])
 
 
 def _stop_at(faults: Sequence[Fault]) -> None:
-    for fault in sorted(faults, key=lambda fault: fault.line):
+    for fault in faults:
         click.echo(str(fault), err=True)
     if faults:
         raise click.ClickException(f"{len(faults)} wrong; nothing was recorded")

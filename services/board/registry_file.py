@@ -1,8 +1,9 @@
-"""The registry as an administrator writes it: one YAML file with blocks, agencies, places, counters, targets, rules.
+"""The registry as an administrator writes it: blocks, agencies, places, counters, targets and rules, in YAML or tables.
 
-`read` checks each field, `references` what points elsewhere, against the registry as it would be. The file says what
-is wanted now; what it leaves out stays as it is. `valid_from` and `valid_to` are optional everywhere: without
-`valid_from` something new holds always, and a change holds from the day of the load.
+`read` checks each field, `references` what points elsewhere, against the registry as it would be. Several files are
+one load. They say what is wanted now: an entry that they leave out stays as it is, one that they name is as they say.
+`valid_from` and `valid_to` are optional everywhere: without `valid_from` something new holds always, and a change
+holds from the day of the load.
 """
 
 from __future__ import annotations
@@ -12,22 +13,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.board.yaml_lists import (
-    Fault,
-    Field,
-    Parse,
-    Reading,
-    Thing,
-    day,
-    many,
-    number,
-    one_of,
-    read_lists,
-    shape,
-    text,
-)
+from services.board.list_files import Source, in_order, read_files
+from services.board.lists import Fault, Field, Many, Number, Reading, Shape, Thing, day, one_of, text
+from services.board.tables import Part
 from sipas.codes import normalise
 from sipas.events import AGENCY_ID
+from sipas.provinces import Province
 from sipas.registry import PROVINCE, Problem, target_id
 
 AGENCY_KINDS = (
@@ -78,7 +69,7 @@ class Wanted:
 
 
 word = text(AGENCY_ID, "must be 1 to 63 lower-case letters a-z, digits and '-'")
-names = shape({"vi": Field(text()), "en": Field(text())})
+names = Shape({"vi": Field(text()), "en": Field(text())})
 DATES = {"valid_from": Field(day, required=False), "valid_to": Field(day, required=False)}
 
 
@@ -93,11 +84,12 @@ def code(reading: Reading, node: Any, path: str) -> str | None:
     return found
 
 
-def _lists(methods: Collection[str]) -> Mapping[str, Parse]:
+def lists(methods: Collection[str]) -> Mapping[str, Shape]:
+    """The lists of a registry, and the fields of their elements."""
     method = one_of(*sorted(methods))
     return {
-        "blocks": shape({"id": Field(word), "name": Field(names), "order": Field(number(0, 999, whole=True)), **DATES}),
-        "agencies": shape(
+        "blocks": Shape({"id": Field(word), "name": Field(names), "order": Field(Number(0, 999, whole=True)), **DATES}),
+        "agencies": Shape(
             {
                 "id": Field(word),
                 "name": Field(names),
@@ -110,7 +102,7 @@ def _lists(methods: Collection[str]) -> Mapping[str, Parse]:
                 **DATES,
             }
         ),
-        "places": shape(
+        "places": Shape(
             {
                 "id": Field(word),
                 "name": Field(names),
@@ -119,32 +111,33 @@ def _lists(methods: Collection[str]) -> Mapping[str, Parse]:
                 **DATES,
             }
         ),
-        "counters": shape(
+        "counters": Shape(
             {
                 "code": Field(code),
                 "label": Field(names),
                 "place": Field(word),
-                "agencies": Field(many(word, least=1)),
+                "agencies": Field(Many(word, least=1)),
                 "sectors": Field(
-                    many(shape({"id": Field(word), "name": Field(names), "agency": Field(word, required=False)})),
+                    Many(Shape({"id": Field(word), "name": Field(names), "agency": Field(word, required=False)})),
                     required=False,
                 ),
                 "method": Field(method),
                 "status": Field(one_of("active", "revoked"), required=False),
                 "replaced_by": Field(code, required=False),
+                "reason": Field(text(), required=False),
                 **DATES,
             }
         ),
-        "targets": shape(
-            {"scope": Field(text()), "method": Field(method), "percent": Field(number(1, 100)), **DATES},
+        "targets": Shape(
+            {"scope": Field(text()), "method": Field(method), "percent": Field(Number(1, 100)), **DATES},
         ),
-        "rules": shape(
+        "rules": Shape(
             {
                 "method": Field(method),
-                "unit": Field(number(0.1, 100)),
-                "smallest_drop_points": Field(number(0.5, 50), required=False),
+                "unit": Field(Number(0.1, 100)),
+                "smallest_drop_points": Field(Number(0.5, 50), required=False),
                 **{
-                    name: Field(number(low, high, whole=whole), required=False)
+                    name: Field(Number(low, high, whole=whole), required=False)
                     for name, (low, high, whole) in RULE_BOUNDS.items()
                 },
                 **DATES,
@@ -163,24 +156,37 @@ KIND_OF_LIST = {
 }
 
 
-def read(content: str, file: str, methods: Collection[str]) -> tuple[list[Wanted], list[Fault]]:
-    """What a file wants, and all that is wrong with it by itself; nothing is wanted where something is wrong."""
-    things, faults = read_lists(content, file, _lists(methods))
+PARTS = {"sectors": Part("counters", "sectors", "counter", "code", normalise)}
+"""The table of its own that a counter's sectors have in a spreadsheet."""
+
+
+def read(
+    sources: Sequence[Source],
+    methods: Collection[str],
+    provinces: Mapping[str, Province],
+    table: str | None = None,
+) -> tuple[list[Wanted], list[Fault]]:
+    """What the files want, and all that is wrong with them by themselves; nothing is wanted where something is wrong.
+
+    `table`: which table every CSV file is, whatever its name.
+    """
+    things, faults = read_files(sources, lists(methods), PARTS, table)
     if faults:
         return [], faults
     wanted = [_wanted(thing) for thing in things]
     first: dict[str, Wanted] = {}
     for one in wanted:
-        faults += _contradictions(one, file)
+        faults += [one.thing.fault(one.name, path, why) for path, why in _contradictions(one, provinces)]
         if (before := first.setdefault(one.name, one)) is not one:
-            faults.append(_fault(file, one, "", f"{one.id} stands already at line {before.thing.line_of('')}"))
-    return ([] if faults else wanted), faults
+            place = before.thing.spot_of("").seen_from(one.thing.spot_of(""))
+            faults.append(one.thing.fault(one.name, "", f"{one.id} stands already at {place}"))
+    return ([] if faults else wanted), in_order(faults, [source.name for source in sources])
 
 
-def references(wanted: Sequence[Wanted], problems: Sequence[Problem], file: str) -> list[Fault]:
-    """The problems of the registry as it would be, at the lines that cause them; those of other entries are left."""
+def references(wanted: Sequence[Wanted], problems: Sequence[Problem]) -> list[Fault]:
+    """The problems of the registry as it would be, where they are caused; those of other entries are left."""
     by_name = {one.name: one for one in wanted}
-    return [_fault(file, by_name[p.entry], p.field, p.why) for p in problems if p.entry in by_name]
+    return [by_name[p.entry].thing.fault(p.entry, p.field, p.why) for p in problems if p.entry in by_name]
 
 
 def _wanted(thing: Thing) -> Wanted:
@@ -206,14 +212,16 @@ def _rule_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"method": fields["method"], "unit": fields["unit"], "overrides": overrides}
 
 
-def _contradictions(one: Wanted, file: str) -> list[Fault]:
-    """What is wrong between the fields of one entry."""
+def _contradictions(one: Wanted, provinces: Mapping[str, Province]) -> list[tuple[str, str]]:
+    """What is wrong between the fields of one entry: path and reason."""
     fields = one.fields
     found: list[tuple[str, str]] = []
     if one.valid_from and one.valid_to and one.valid_to < one.valid_from:
         found.append(("valid_to", "is before valid_from"))
     if one.kind == "agency" and (fields.get("status") == "merged") != ("merged_into" in fields):
         found.append(("merged_into", "goes together with status: merged"))
+    if one.kind == "agency" and "gso_code" in fields and (why := _wrong_code(fields, provinces)):
+        found.append(("gso_code", why))
     if one.kind == "agency" and one.id == PROVINCE:
         found.append(("id", f"{PROVINCE} means the whole province in targets and people"))
     if one.kind == "counter":
@@ -232,8 +240,19 @@ def _contradictions(one: Wanted, file: str) -> list[Fault]:
                 for at, sector in enumerate(read_sectors)
                 if "agency" not in sector
             ]
-    return [_fault(file, one, path, why) for path, why in found]
+        if "reason" in fields and fields.get("status") != "revoked":
+            found.append(("reason", "goes together with status: revoked"))
+    return found
 
 
-def _fault(file: str, one: Wanted, path: str, why: str) -> Fault:
-    return Fault(file, one.thing.line_of(path), f"{one.name} {path}".strip(), why)
+def _wrong_code(fields: Mapping[str, Any], provinces: Mapping[str, Province]) -> str | None:
+    """What is wrong with the administrative code of a commune or a province: they have one length, zeros included."""
+    gso_code = fields["gso_code"]
+    if fields["kind"] == "XA" and len(gso_code) != 5:
+        return f"{gso_code} is not the five digits of a commune; zeros in front count"
+    if fields["kind"] == "TINH":
+        if (province := provinces.get(gso_code)) is None:
+            return f"no province has the code {gso_code}; see: sipas registry provinces"
+        if not province.is_named_in(fields["name"]["vi"]):
+            return f"{gso_code} is the code of {province.name}"
+    return None

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import click
+
+from services.board.list_files import Source
 
 SAMPLE = "sample"
 
 
-class Source(NamedTuple):
-    """A file's name as messages show it, and its text."""
-
-    name: str
-    content: str
-    is_sample: bool
-
-
 class SourceArgument(click.ParamType[Source]):
-    """A path of a YAML file, or `sample` for the file of that name that comes with the program."""
+    """A path of a file, or `sample` for the file of that name that comes with the program."""
 
     name = "file"
 
@@ -29,11 +22,9 @@ class SourceArgument(click.ParamType[Source]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Source:
         if value == SAMPLE:
-            content = (files("services.board.sample") / self._sample).read_text(encoding="utf-8")
+            content = (files("services.board.sample") / self._sample).read_bytes()
             return Source(f"sample/{self._sample}", content, is_sample=True)
         try:
-            return Source(value, Path(value).read_text(encoding="utf-8"), is_sample=False)
+            return Source(value, Path(value).read_bytes())
         except OSError as reason:
             self.fail(f"{value} cannot be read: {reason.strerror}", param, ctx)
-        except UnicodeDecodeError:
-            self.fail(f"{value} is not UTF-8 text", param, ctx)

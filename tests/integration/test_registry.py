@@ -1,11 +1,8 @@
 """The registry's commands on a real broker, as an administrator runs them; a follower sees what they record."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,32 +13,10 @@ from sipas.broker import Log, Topics, WholeTopicReader, WrongTopics
 from sipas.codes import normalise
 from sipas.follower import PeopleFollower, RegistryFollower, read_whole
 from sipas.registry import Registry
+from tests.integration.command_line import Run, sipas
 from tests.servers import KafkaServer, free_port, wait_until
 
-SIPAS = Path(sys.executable).with_name("sipas")
 SECOND_OF_JUNE = datetime(2099, 6, 1, 17, 0, tzinfo=UTC)  # midnight in Vietnam
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def sipas(environment: Mapping[str, str]) -> Run:
-    """Runs `sipas` with exactly these settings."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
-
-    def run(*arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [SIPAS, *arguments],
-            env=plain | environment | settings,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == code, done
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
 
 
 @pytest.fixture
@@ -105,7 +80,7 @@ class TestLoad:
     def test_the_sample_is_loaded_whole_and_a_second_time_changes_nothing(
         self, made: Run, kafka: KafkaServer, namespace: str
     ) -> None:
-        assert "70 entries recorded" in made("registry", "load", "sample").stdout
+        assert "294 entries recorded" in made("registry", "load", "sample").stdout
         end = end_of(kafka, f"{namespace}.registry.v1")
         assert "nothing to record" in made("registry", "load", "sample").stdout
         assert end_of(kafka, f"{namespace}.registry.v1") == end
@@ -115,11 +90,11 @@ class TestLoad:
         made("registry", "load", "sample")
         out = json.loads(made("registry", "export").stdout)
         assert {name: len(out[name]) for name in ("agencies", "blocks", "places", "counters", "targets")} == {
-            "agencies": 28,
-            "blocks": 3,
-            "places": 13,
-            "counters": 24,
-            "targets": 0,
+            "agencies": 71,
+            "blocks": 4,
+            "places": 50,
+            "counters": 162,
+            "targets": 3,
         }
         counter = next(c for c in out["counters"] if "so-tu-phap" in c["agencies"])
         assert {"code", "place", "agencies", "sectors", "method", "label", "status"} <= set(counter)
@@ -186,7 +161,7 @@ class TestPeople:
     ) -> None:
         assert "there is no so-noi-vu" in made("people", "load", "sample", code=1).stderr
         made("registry", "load", "sample")
-        assert "29 people recorded" in made("people", "load", "sample").stdout
+        assert "70 people recorded" in made("people", "load", "sample").stdout
         assert "nothing to record" in made("people", "load", "sample").stdout
         people = PeopleFollower([kafka.bootstrap], namespace)
         people.start()
@@ -274,7 +249,7 @@ class TestFollower:
     ) -> None:
         made("registry", "load", "sample")
         follower.start()
-        assert len(follower.current.agencies) == 28
+        assert len(follower.current.agencies) == 71
         token = made("key", "create", "--scope", "submit").stdout.strip()
         wait_until(lambda: follower.current.key_for(token), 10, "the key to be seen")
         assert follower.alive()
@@ -283,8 +258,8 @@ class TestFollower:
         follower.start()
         seen: set[int] = set()
         made("registry", "load", "sample")
-        wait_until(lambda: seen.add(len(follower.current.entries)) or 71 in seen, 10, "the load to be seen")
-        assert seen <= {1, 71}
+        wait_until(lambda: seen.add(len(follower.current.entries)) or 295 in seen, 10, "the load to be seen")
+        assert seen <= {1, 295}
 
     def test_a_planned_change_holds_from_its_day_in_the_namespaces_time_zone(
         self, follower: RegistryFollower, made: Run, tmp_path: Path

@@ -10,12 +10,14 @@ import pytest
 
 from services.board import registry_file
 from services.board.changes import Change, plan
+from services.board.list_files import Source, read_files
+from services.board.lists import Fault
 from services.board.people_commands import LISTS
-from services.board.yaml_lists import Fault, read_lists
 from services.notifier.drop_rule import Rule
 from sipas.codes import normalise, with_check
 from sipas.methods import load_methods
-from sipas.registry import Problem, Registry
+from sipas.provinces import load_provinces
+from sipas.registry import Agency, Problem, Registry
 
 METHODS = {"quick-5@1", "overall-1@1"}
 TODAY = date(2026, 11, 22)
@@ -55,16 +57,16 @@ SECOND_COUNTER = f"""\
 
 
 def faults_of(content: str) -> list[Fault]:
-    wanted, faults = registry_file.read(content, "f.yaml", METHODS)
+    wanted, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
     if faults:
         return faults
     changes, problems = plan(Registry.fold(()), wanted, TODAY)
     registry = Registry.fold(change.entry for change in changes)
-    return registry_file.references(wanted, [*problems, *registry.problems], "f.yaml")
+    return registry_file.references(wanted, [*problems, *registry.problems])
 
 
 def load(registry: Registry, content: str, today: date = TODAY) -> tuple[Registry, list[Change], list[Problem]]:
-    wanted, faults = registry_file.read(content, "f.yaml", METHODS)
+    wanted, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
     assert not faults
     changes, problems = plan(registry, wanted, today)
     return registry.updated(change.entry for change in changes), changes, problems
@@ -123,7 +125,7 @@ class TestCheck:
         lines = zip(GOOD.splitlines(), content.splitlines(), strict=False)
         changed = next(number for number, (one, other) in enumerate(lines, 1) if one != other)
         found = [fault for fault in faults_of(content) if fault.field == field]
-        assert [fault.line for fault in found] == [changed], faults_of(content)
+        assert [fault.spot.line for fault in found] == [changed], faults_of(content)
         assert said in found[0].why
 
     def test_a_missing_field_is_told_at_the_element_that_lacks_it(self) -> None:
@@ -134,11 +136,11 @@ class TestCheck:
         content = (
             GOOD.replace("order: 1", "order: x").replace("kind: SO", "kind: Z").replace("percent: 85", "percent: 0")
         )
-        assert [fault.line for fault in faults_of(content)] == [3, 5, 6, 18]
+        assert [fault.spot.line for fault in faults_of(content)] == [3, 5, 6, 18]
 
     def test_all_that_points_nowhere_is_told_at_once(self) -> None:
         content = GOOD.replace("block: so,", "block: a,").replace("place: tt", "place: b")
-        assert [fault.line for fault in faults_of(content)] == [5, 6, 12]
+        assert [fault.spot.line for fault in faults_of(content)] == [5, 6, 12]
 
     @pytest.mark.parametrize(
         "content",
@@ -157,9 +159,9 @@ class TestCheck:
         ],
     )
     def test_what_is_no_registry_is_told_and_never_raises(self, content: str) -> None:
-        _, faults = registry_file.read(content, "f.yaml", METHODS)
+        _, faults = registry_file.read([Source("f.yaml", content.encode())], METHODS, load_provinces())
         assert faults
-        assert all(fault.line >= 1 for fault in faults)
+        assert all(fault.spot.line >= 1 for fault in faults)
 
     def test_a_text_is_what_stands_in_the_file(self) -> None:
         content = GOOD.replace("kind: SO}", "kind: SO, gso_code: 01}", 1).replace("vi: Sở Tư pháp", "vi: no")
@@ -250,6 +252,39 @@ class TestLoad:
         assert [counter.code for counter in registry.serving("so-noi-vu")] == [OTHER]
 
 
+class TestRevoked:
+    REVOKED_FILE = GOOD.replace("    sectors:", "    status: revoked\n    sectors:", 1)
+
+    def test_a_file_that_says_nothing_of_it_is_refused(self) -> None:
+        registry, _, _ = load(Registry.fold(()), self.REVOKED_FILE)
+        later, changes, problems = load(registry, GOOD, date(2027, 5, 1))
+        assert (changes, later) == ([], registry)
+        assert [(problem.entry, problem.field) for problem in problems] == [(f"counter/{CODE}", "status")]
+
+    def test_a_file_that_says_active_brings_it_back(self) -> None:
+        registry, _, _ = load(Registry.fold(()), self.REVOKED_FILE)
+        registry, _, problems = load(registry, self.REVOKED_FILE.replace("status: revoked", "status: active"))
+        assert not problems
+        assert registry.counter(CODE).status == "active"
+
+
+@pytest.mark.parametrize(
+    ("gso_code", "name", "said"),
+    [
+        ("04", "Ủy ban nhân dân tỉnh Cao Bằng", ""),
+        ("56", "UBND tỉnh Khánh Hoà", ""),
+        ("05", "Ủy ban nhân dân tỉnh Cao Bằng", "no province has the code 05"),
+        ("01", "Ủy ban nhân dân tỉnh Cao Bằng", "is the code of Hà Nội"),
+    ],
+    ids=["right", "another spelling", "a code that there is not", "another province's code"],
+)
+def test_a_province_has_its_own_code(gso_code: str, name: str, said: str) -> None:
+    province = f"  - {{id: ubnd-tinh, name: {{vi: {name}, en: P}}, block: so, kind: TINH, gso_code: '{gso_code}'}}\n"
+    found = faults_of(GOOD.replace("places:", f"{province}places:", 1))
+    assert [fault.field for fault in found] == (["agency/ubnd-tinh gso_code"] if said else [])
+    assert all(said in fault.why for fault in found)
+
+
 def test_every_parameter_of_the_drop_rule_can_be_set_and_only_those() -> None:
     """The board may not import the notifier, so its table is held to the rule here."""
     apart = {"smallest_drop", "unit", "target"}
@@ -268,20 +303,48 @@ SAMPLE = (files("services.board.sample") / "registry.yaml").read_text(encoding="
 
 @pytest.fixture(scope="module")
 def sample() -> Registry:
-    wanted, faults = registry_file.read(SAMPLE, "sample", load_methods())
+    wanted, faults = registry_file.read([Source("sample", SAMPLE.encode())], load_methods(), load_provinces())
     assert not faults
     return Registry.fold(change.entry for change in plan(Registry.fold(()), wanted, TODAY)[0])
 
 
+def active(registry: Registry) -> list[Agency]:
+    return [agency for agency in registry.agencies.values() if agency.status == "active"]
+
+
 class TestSample:
-    def test_it_has_three_blocks_fourteen_departments_twelve_communes_and_two_vertical_agencies(self, sample) -> None:
+    def test_it_is_a_province_of_four_blocks(self, sample) -> None:
         assert not sample.problems
-        sizes = Counter(agency.block for agency in sample.agencies.values())
-        assert sizes == {"so-ban-nganh": 14, "cap-xa": 12, "nganh-doc": 2}
+        sizes = Counter(agency.block for agency in active(sample))
+        assert sizes == {"so-ban-nganh": 14, "cap-xa": 36, "nganh-doc": 13, "dang-ky-dat-dai": 6}
         assert set(sample.blocks) == set(sizes)
 
-    def test_every_agency_can_be_answered_about(self, sample) -> None:
-        assert [name for name in sample.agencies if not sample.serving(name)] == []
+    def test_every_agency_that_was_not_merged_can_be_answered_about(self, sample) -> None:
+        assert [agency.id for agency in active(sample) if not sample.serving(agency.id)] == []
+
+    def test_what_was_merged_names_its_successor_and_the_day(self, sample) -> None:
+        merged = [agency for agency in sample.agencies.values() if agency.status == "merged"]
+        assert len(merged) == 2
+        for agency in merged:
+            assert sample.agency(agency.merged_into).status == "active"
+            assert sample.entries["agency", agency.id].history[-1]["valid_from"]
+            assert not sample.serving(agency.id)
+
+    def test_one_code_is_revoked_and_names_the_same_counter_under_another(self, sample) -> None:
+        (old,) = [counter for counter in sample.counters.values() if counter.status == "revoked"]
+        new = sample.counter(old.replaced_by)
+        assert (new.status, new.label, new.place, new.agencies) == ("active", old.label, old.place, old.agencies)
+
+    def test_citizens_are_told_everywhere_whom_to_ask(self, sample) -> None:
+        assert all(place.contact and place.hotline for place in sample.places.values())
+
+    def test_no_code_of_a_commune_is_a_real_one(self, sample) -> None:
+        communes = [agency for agency in sample.agencies.values() if agency.kind == "XA" and agency.status == "active"]
+        assert all(agency.gso_code.startswith("99") for agency in communes)
+
+    @pytest.mark.parametrize("agency", ["so-noi-vu", "so-tu-phap", "so-y-te"])
+    def test_the_agencies_of_the_tour_ask_one_method(self, sample, agency: str) -> None:
+        assert {counter.method for counter in sample.serving(agency)} == {"quick-5@1"}
 
     def test_counters_of_the_centre_serve_several_departments(self, sample) -> None:
         several = [c for c in sample.counters.values() if c.place == "tt-pvhcc" and len(c.agencies) > 1]
@@ -289,23 +352,28 @@ class TestSample:
         assert all(2 <= len(c.agencies) <= 5 for c in several)
         assert all({sector.agency for sector in c.sectors} == set(c.agencies) for c in several)
 
-    def test_each_commune_has_a_place_of_its_own_with_one_or_two_counters(self, sample) -> None:
-        for agency in sample.agencies.values():
+    def test_each_commune_has_a_place_of_its_own_with_a_few_counters(self, sample) -> None:
+        for agency in active(sample):
             if agency.block == "cap-xa":
                 counters = sample.serving(agency.id)
                 assert {c.place for c in counters} == {f"pvhcc-{agency.id}"}
-                assert len(counters) in {1, 2}
+                assert 2 <= len(counters) <= 4
 
-    def test_its_codes_are_right_and_its_method_is_the_quick_one(self, sample) -> None:
+    def test_its_codes_are_right_and_every_method_for_counters_is_in_use(self, sample) -> None:
         assert all(normalise(code) == code for code in sample.counters)
-        assert {counter.method for counter in sample.counters.values()} == {"quick-5@1"}
+        used = Counter(counter.method for counter in sample.counters.values())
+        assert set(used) == {"quick-5@1", "qd2640@1", "nd118@1"}
+        assert used.most_common(1)[0][0] == "quick-5@1"
 
     def test_it_says_that_it_is_made_up(self) -> None:
         assert SAMPLE.startswith("# DỮ LIỆU MẪU")
 
     def test_every_agency_has_a_leader_who_reaches_nobody_real(self, sample) -> None:
         content = (files("services.board.sample") / "people.yaml").read_text(encoding="utf-8")
-        things, faults = read_lists(content, "people", LISTS)
+        things, faults = read_files([Source("people", content.encode())], LISTS)
         assert not faults
-        assert {scope for thing in things for scope in thing.fields["leads"]} == {"province", *sample.agencies}
+        assert {scope for thing in things for scope in thing.fields["leads"]} == {
+            "province",
+            *(a.id for a in active(sample)),
+        }
         assert all(thing.fields["email"].endswith("@tinhmau.example") for thing in things)
