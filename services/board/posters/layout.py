@@ -11,30 +11,35 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.board.posters.content import WORDS, Poster
-from services.board.posters.elements import MM, QUIET, Element, Face, Frame, Placed, Rule, Sheet, Symbol, Words
+from services.board.posters.elements import ASCENT, MM, QUIET, Element, Face, Frame, Placed, Rule, Sheet, Symbol, Words
 from services.board.posters.symbol import modules
-from services.board.posters.typesetting import Block, Gap, Item, Measure, Style, height, set_text, stacked
+from services.board.posters.typesetting import NO_BREAK, Block, Gap, Item, Measure, Style, height, set_text, stacked
 from sipas.codes import printed
 
 Size = Literal["a4", "a5", "a6-tent"]
 
-SEPARATOR = " · "
+SEPARATOR = f"{NO_BREAK}· "
+
+
+class AddressTooLong(Exception):
+    """The public address does not fit on the sheet; half of it would be worse than none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """`margin` is what office printers leave white; `scale` is that of texts and gaps, 1 on A4."""
+    """`side` and `end` are its margins, wider than what office printers cannot print; `scale` is that of the texts."""
 
     width: float
     height: float
-    margin: float
-    scale: float
+    side: float
+    end: float
+    scale: float = 1
 
 
-A4 = Paper(210 * MM, 297 * MM, 15 * MM, 1)
+A4 = Paper(210 * MM, 297 * MM, 15 * MM, 15 * MM)
 # letters shrink less than the sheet: people read it from no nearer
-A5 = Paper(148 * MM, 210 * MM, 10 * MM, 0.74)
-A6_LANDSCAPE = Paper(148 * MM, 105 * MM, 6 * MM, 1)
+A5 = Paper(148 * MM, 210 * MM, 10 * MM, 10 * MM, scale=0.74)
+A6_LANDSCAPE = Paper(148 * MM, 105 * MM, 8 * MM, 6 * MM)
 
 HAIRLINE, LINE = 0.5, 1.0
 CHECK_SHARE = 0.43
@@ -55,9 +60,9 @@ QUESTION_IN_ENGLISH = Style(16, 10)
 SCAN = Style(14, 9, bold=True)
 SCAN_IN_ENGLISH = Style(11, 8)
 LEAD = Style(10.5, 7)
-SITE = Style(17, 6, 2, bold=True)
-CODE = Style(25, 10, bold=True)
-CHECK = Style(11.5, 5.5, bold=True)
+SITE = Style(24, 7, 1.6, bold=True)
+CODE = Style(24, 10, bold=True)
+CHECK = Style(11.5, 5.5, 1.5, bold=True)
 SMALL = Style(8.5, 6)
 
 # --- lying: a face of the A6 table tent
@@ -68,13 +73,13 @@ TENT_QUESTION_IN_ENGLISH = Style(9, 7)
 TENT_SCAN = Style(8.5, 7, 2)
 TENT_SCAN_IN_ENGLISH = Style(6, 5.5, 2)
 TENT_LEAD = Style(6, 5)
-TENT_SITE = Style(9.5, 5, 1.8, bold=True)
+TENT_SITE = Style(10, 5, 1.7, bold=True)
 TENT_CODE = Style(15, 8, bold=True)
-TENT_COUNTER = Style(13, 5, 1.5, bold=True)
+TENT_COUNTER = Style(13, 4.8, 1.5, bold=True)
 TENT_PLACE = Style(7.5, 4.8, 2, bold=True)
 TENT_AGENCY = Style(7, 4.8, 2)
 TENT_NAMES_IN_ENGLISH = Style(6, 5, 2)
-TENT_CHECK = Style(7.5, 4.5, bold=True)
+TENT_CHECK = Style(7.5, 4.5, 1.5, bold=True)
 TENT_SMALL = Style(6, 4.5)
 
 
@@ -97,7 +102,7 @@ def sheet(poster: Poster, size: Size, measure: Measure) -> Sheet:
 def upright(poster: Poster, paper: Paper, measure: Measure) -> Face:
     """Names on top, the question, the QR symbol in the middle, what to do without a camera, how to check."""
     k = paper.scale
-    left, top, width = paper.margin, paper.margin, paper.width - 2 * paper.margin
+    left, top, width = paper.side, paper.end, paper.width - 2 * paper.side
 
     def text(words: str, style: Style, wide: float = width, *, balanced: bool = False) -> Block:
         return set_text(words, style.scaled(k), wide, measure, balanced=balanced)
@@ -108,12 +113,12 @@ def upright(poster: Poster, paper: Paper, measure: Measure) -> Face:
         elements += strip
         top += 10 * k
 
+    agencies = _if_whole(text(_listed(name.vi for name in poster.agencies), AGENCY, balanced=True))
+    named = (poster.place, *(poster.agencies if agencies else ()))
     head: list[Item] = [
         text(poster.place.vi, PLACE, balanced=True),
-        *_if_whole(text(_listed(name.vi for name in poster.agencies), AGENCY, balanced=True)),
-        *_if_whole(
-            text(_listed(name.en for name in (poster.place, *poster.agencies)), NAMES_IN_ENGLISH, balanced=True)
-        ),
+        *agencies,
+        *_if_whole(text(_listed(name.en for name in named), NAMES_IN_ENGLISH, balanced=True)),
         Gap(7 * k),
         text(poster.counter.vi, COUNTER, balanced=True),
         *_if_whole(text(poster.counter.en, COUNTER_IN_ENGLISH, balanced=True)),
@@ -123,22 +128,23 @@ def upright(poster: Poster, paper: Paper, measure: Measure) -> Face:
     ]
     elements += stacked(head, left, top, width, "centre")
 
-    foot, foot_top = _foot(poster, (left, paper.height - paper.margin, width), text, CHECK, SMALL)
+    foot, foot_top = _foot(poster, (left, paper.height - paper.end, width), text, CHECK, SMALL)
     elements += foot
 
     pad = 11 * k
-    code_cell: list[Item] = [text(_both("type-code"), LEAD), text(printed(poster.code), CODE)]
+    code = text(printed(poster.code), CODE)
+    code_cell: list[Item] = [text(_both("type-code"), LEAD), code]
     code_width = max(wide for item in code_cell if isinstance(item, Block) for _, wide in item.lines)
     site_width = width - code_width - 4 * pad
-    site_cell: list[Item] = [text(_both("or-go-to"), LEAD, site_width), text(poster.site, SITE, site_width)]
+    site = text(poster.site, SITE, site_width)
+    # on the same line as the code, if it is one line
+    drop = Gap(ASCENT * (code.size - site.size) if len(site.lines) == 1 else 0)
+    site_cell: list[Item] = [text(_both("or-go-to"), LEAD, site_width), drop, _address(site)]
     panel_height = max(height(site_cell), height(code_cell)) + 12 * k
     panel_top = foot_top - 13 * k - panel_height
     elements.append(Frame(left, panel_top, width, panel_height, 6 * k, LINE))
-    for cell, x, wide in (
-        (site_cell, left + pad, site_width),
-        (code_cell, left + width - pad - code_width, code_width),
-    ):
-        elements += stacked(cell, x, panel_top + (panel_height - height(cell)) / 2, wide, "left")
+    elements += stacked(site_cell, left + pad, panel_top + 6 * k, site_width, "left")
+    elements += stacked(code_cell, left + width - pad - code_width, panel_top + 6 * k, code_width, "left")
 
     scan: list[Item] = [text(WORDS["scan"].vi, SCAN), text(WORDS["scan"].en, SCAN_IN_ENGLISH)]
     scan_top = panel_top - 9 * k - height(scan)
@@ -153,10 +159,10 @@ def upright(poster: Poster, paper: Paper, measure: Measure) -> Face:
 
 def lying(poster: Poster, paper: Paper, measure: Measure) -> Face:
     """The QR symbol on the left, the question, the code and the names on the right, how to check below."""
-    left, top, width = paper.margin, paper.margin, paper.width - 2 * paper.margin
+    left, top, width = paper.side, paper.end, paper.width - 2 * paper.side
 
-    def text(words: str, style: Style, wide: float = width) -> Block:
-        return set_text(words, style, wide, measure)
+    def text(words: str, style: Style, wide: float = width, *, balanced: bool = False) -> Block:
+        return set_text(words, style, wide, measure, balanced=balanced)
 
     elements: list[Element] = []
     if poster.demo:
@@ -164,7 +170,7 @@ def lying(poster: Poster, paper: Paper, measure: Measure) -> Face:
         elements += strip
         top += 4
 
-    foot, foot_top = _foot(poster, (left, paper.height - paper.margin, width), text, TENT_CHECK, TENT_SMALL)
+    foot, foot_top = _foot(poster, (left, paper.height - paper.end, width), text, TENT_CHECK, TENT_SMALL)
     elements += foot
 
     rows = modules(poster.url)
@@ -179,21 +185,24 @@ def lying(poster: Poster, paper: Paper, measure: Measure) -> Face:
         text(WORDS["question"].vi, TENT_QUESTION, wide),
         text(WORDS["question"].en, TENT_QUESTION_IN_ENGLISH, wide),
         Gap(3),
-        text(WORDS["scan"].vi, TENT_SCAN, wide),
-        text(WORDS["scan"].en, TENT_SCAN_IN_ENGLISH, wide),
+        text(WORDS["scan"].vi, TENT_SCAN, wide, balanced=True),
+        text(WORDS["scan"].en, TENT_SCAN_IN_ENGLISH, wide, balanced=True),
         Gap(3),
         text(_both("or-go-to"), TENT_LEAD, wide),
-        text(poster.site, TENT_SITE, wide),
+        _address(text(poster.site, TENT_SITE, wide)),
         text(_both("type-code"), TENT_LEAD, wide),
         text(printed(poster.code), TENT_CODE, wide),
     ]
     names: list[Item] = [
         Gap(7, HAIRLINE),
-        text(poster.counter.vi, TENT_COUNTER, wide),
-        text(poster.place.vi, TENT_PLACE, wide),
+        text(poster.counter.vi, TENT_COUNTER, wide, balanced=True),
+        text(poster.place.vi, TENT_PLACE, wide, balanced=True),
     ]
-    agencies = _if_whole(text(_listed(name.vi for name in poster.agencies), TENT_AGENCY, wide))
-    for more in (agencies, _if_whole(text(_listed((poster.counter.en, poster.place.en)), TENT_NAMES_IN_ENGLISH, wide))):
+    for words, style in (
+        (_listed(name.vi for name in poster.agencies), TENT_AGENCY),
+        (_listed((poster.counter.en, poster.place.en)), TENT_NAMES_IN_ENGLISH),
+    ):
+        more = _if_whole(text(words, style, wide, balanced=True))
         if height([*ask, *names, *more]) <= foot_top - top:
             names += more
     # in line with the symbol's edges, or beyond them where there is much to say
@@ -219,7 +228,7 @@ def _foot(
         (
             [
                 text(f"{WORDS['check']}:", small, check_width),
-                text(f"{poster.site}/check", check, check_width),
+                _address(text(f"{poster.site}/check", check, check_width)),
             ],
             left,
             check_width,
@@ -253,6 +262,12 @@ def _side(rows: Sequence[bytes], width: float, tall: float) -> float:
 def _if_whole(block: Block) -> list[Block]:
     # a list that breaks off would name some and not others, so it is left out; the place and the counter say enough
     return [block] if block.whole and block.lines else []
+
+
+def _address(block: Block) -> Block:
+    if not block.whole:
+        raise AddressTooLong
+    return block
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ Measure = Callable[[str, bool], float]
 Align = Literal["left", "centre"]
 
 STEP = 0.25
+BREAKS = ".-/"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LEADING = ASCENT + DESCENT  # lines so far apart can never touch
 
@@ -93,7 +94,7 @@ def set_text(text: str, style: Style, width: float, measure: Measure, *, balance
 
 
 def wrap(text: str, width: float, wide: Callable[[str], float]) -> list[str]:
-    """The lines of `text`, each at most `width`; a word that is longer than a line is broken anywhere."""
+    """The lines of `text`, each at most `width`; a word longer than a line is broken as addresses are, else anywhere."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
@@ -105,9 +106,10 @@ def wrap(text: str, width: float, wide: Callable[[str], float]) -> list[str]:
             lines.append(line)
         line = word
         while wide(line) > width and len(line) > 1:
-            fits = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or wide(line[:n]) <= width)
-            lines.append(line[:fits])
-            line = line[fits:]
+            most = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or wide(line[:n]) <= width)
+            end = next((n for n in range(most, 0, -1) if line[n - 1] in BREAKS), most)
+            lines.append(line[:end])
+            line = line[end:]
     return [*lines, line] if line else lines
 
 
