@@ -61,7 +61,9 @@ def _element(element: Element, used: dict[str, str]) -> str:
             # in whole modules, scaled once: bars that touch share their edge exactly
             rows, module = element.rows, element.module
             unit = Symbol(rows, 0, 0, len(rows))
-            bars = "".join(f"M{bar.left:.0f} {bar.top:.0f}h{bar.right - bar.left:.0f}v1H{bar.left:.0f}z" for bar in unit.bars())
+            bars = "".join(
+                f"M{bar.left:.0f} {bar.top:.0f}h{bar.right - bar.left:.0f}v1H{bar.left:.0f}z" for bar in unit.bars()
+            )
             where = f"translate({_n(element.x)} {_n(element.y)}) scale({module:.6f})"
             return f'<path class="qr" transform="{where}" d="{bars}"/>'
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -26,7 +26,7 @@ def font(bold: bool) -> TTFont:
 
 def measure(text: str, bold: bool) -> float:
     """How wide `text` is at size 1. Letters stand side by side without kerning in every drawing."""
-    widths = font(bold).face.charWidths
+    widths: Mapping[int, float] = font(bold).face.charWidths
     return sum(widths[ord(character)] for character in text) / 1000
 
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from services.board.posters.content import WORDS, Poster
 from services.board.posters.elements import ASCENT, MM, QUIET, Element, Face, Frame, Placed, Rule, Sheet, Symbol, Words
 from services.board.posters.symbol import modules
-from services.board.posters.typesetting import NO_BREAK, Block, Gap, Item, Measure, Style, height, set_text, stacked
+from services.board.posters.targets import Size
+from services.board.posters.typesetting import (
+    NO_BREAK,
+    AddressTooLong,
+    Block,
+    Gap,
+    Item,
+    Measure,
+    Style,
+    height,
+    set_text,
+    stacked,
+)
 from sipas.codes import printed
 
-Size = Literal["a4", "a5", "a6-tent"]
-
 SEPARATOR = f"{NO_BREAK}· "
-
-
-class AddressTooLong(Exception):
-    """The public address does not fit on the sheet; half of it would be worse than none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,17 @@ from typing import Literal
 from services.board.posters.elements import ASCENT, DESCENT, Rule, Words
 
 Measure = Callable[[str, bool], float]
-"""(text, bold) -> its width at size 1."""
+"""(text, bold) -> its width at size 1, the sum of those of its letters."""
 Align = Literal["left", "centre"]
 
 STEP = 0.25
 BREAKS = ".-/"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LEADING = ASCENT + DESCENT  # lines so far apart can never touch
+
+
+class AddressTooLong(Exception):
+    """The public address does not fit on the sheet; a part of it would be worse than none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +98,34 @@ def set_text(text: str, style: Style, width: float, measure: Measure, *, balance
 
 
 def wrap(text: str, width: float, wide: Callable[[str], float]) -> list[str]:
-    """The lines of `text`, each at most `width`; a word longer than a line is broken as addresses are, else anywhere."""
+    """The lines of `text`, each at most `width`; a longer word is broken where addresses are, else anywhere."""
+    space = wide(" ")
     lines: list[str] = []
-    line = ""
+    line, used = "", 0.0
     for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if wide(longer) <= width:
-            line = longer
+        more = wide(word)
+        if line and used + space + more <= width:
+            line, used = f"{line} {word}", used + space + more
             continue
         if line:
             lines.append(line)
-        line = word
-        while wide(line) > width and len(line) > 1:
-            most = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or wide(line[:n]) <= width)
-            end = next((n for n in range(most, 0, -1) if line[n - 1] in BREAKS), most)
+        line, used = word, more
+        while used > width and len(line) > 1:
+            end = _break(line, width, wide)
             lines.append(line[:end])
-            line = line[end:]
+            line, used = line[end:], used - wide(line[:end])
     return [*lines, line] if line else lines
+
+
+def _break(word: str, width: float, wide: Callable[[str], float]) -> int:
+    """How many letters of a word that is too long go on this line; at least one."""
+    used, most, best = wide(word[0]), 1, 0
+    while used <= width:
+        if word[most - 1] in BREAKS:
+            best = most
+        used += wide(word[most])
+        most += 1
+    return best or max(most - 1, 1)
 
 
 def height(items: Sequence[Item]) -> float:
