@@ -91,6 +91,6 @@ def _drawn(posters: Sequence[Poster], drawing: Callable[[Poster], bytes]) -> Ite
     # Ctrl-C goes to every process of the terminal: only this one answers it
     pool = ProcessPoolExecutor(cores, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
     try:
-        yield pool.map(drawing, posters, chunksize=FEW)
+        yield pool.map(drawing, posters)
     finally:
         pool.shutdown(cancel_futures=True)
