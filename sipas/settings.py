@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -187,10 +188,16 @@ class TopicsSettings(KafkaSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SurveySettings(KafkaSettings):
-    """services.survey."""
+class PublicSettings(KafkaSettings):
+    """A part that tells citizens where the survey is: `sipas poster`, and the survey itself."""
 
     public_url: str = _setting("SIPAS_PUBLIC_URL", "the survey's address as citizens see it", _http)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveySettings(PublicSettings):
+    """services.survey."""
+
     listen: Address = _setting("SIPAS_SURVEY_LISTEN", "where the survey listens", _address, "127.0.0.1:8080")
     admin: Address = _setting(
         "SIPAS_SURVEY_ADMIN", "the survey's metrics and health, never public", _address, "127.0.0.1:9080"
@@ -310,6 +317,7 @@ ALL: tuple[type[Common], ...] = (
     Common,
     KafkaSettings,
     TopicsSettings,
+    PublicSettings,
     SurveySettings,
     AggregatorSettings,
     NotifierSettings,
@@ -370,10 +378,10 @@ def load(part: type[T], environment: Mapping[str, str]) -> T:
     return part(**values)
 
 
-def load_or_exit(part: type[T]) -> T:
-    """`load` from this process's environment; on any problem print them all and exit with 2."""
+def load_or_exit(part: type[T], given: Mapping[str, str | None] = MappingProxyType({})) -> T:
+    """`load` from what was `given` and else this process's environment; print every problem and exit with 2."""
     try:
-        return load(part, os.environ)
+        return load(part, {**os.environ, **{name: value for name, value in given.items() if value}})
     except SettingsError as error:
         print("sipas: the settings are wrong:", file=sys.stderr)
         for problem in error.problems:

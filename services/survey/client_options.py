@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sipas.settings import ClientSettings, SettingsError, load
+from sipas.settings import ClientSettings, load_or_exit
 
 KEYS_OF_LOCAL_STACK = Path(".local/keys.json")
 
@@ -34,12 +33,7 @@ def client_options(command: F) -> F:
 def client_settings(part: type[S], url: str | None, key: str | None) -> S:
     """The settings, where the options and then the environment win; exits with 2 and all that is wrong."""
     given = {"SIPAS_SURVEY_URL": url, "SIPAS_IMPORT_KEY": key or os.environ.get("SIPAS_IMPORT_KEY") or _local_key()}
-    try:
-        return load(part, {**os.environ, **{name: value for name, value in given.items() if value}})
-    except SettingsError as error:
-        lines = "\n".join(f"  {problem}" for problem in error.problems)
-        click.echo(f"sipas: the settings are wrong:\n{lines}", err=True)
-        sys.exit(2)
+    return load_or_exit(part, given)
 
 
 def _local_key() -> str | None:
