@@ -4,7 +4,6 @@ do the work.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,7 +13,7 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from services.survey import metrics, submission
+from services.survey import metrics, opening, submission
 from services.survey.about import about
 from services.survey.assets import ASSETS
 from services.survey.choices import SEPARATOR, choices_of
@@ -23,7 +22,7 @@ from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
 from services.survey.languages import Language
 from services.survey.pages import HEADERS
-from services.survey.parts import Parts
+from services.survey.parts import RETRY_AFTER, Parts
 from services.survey.poster_check import find_poster
 from services.survey.sheets import find_counter
 from services.survey.wording import wrong
@@ -33,8 +32,6 @@ from sipas.problems import Problem
 API = "/v1/"
 HTML = "text/html; charset=utf-8"
 NOT_KEPT = "no-store"
-ASKED_AGAIN = "private, no-cache"
-"""Of a form: going back to it finds the same form, with the same token, and so the same sheet; opening it does not."""
 FOR_MINUTES = "private, max-age=300"
 """Of the thanks page: the script that has sent a form need not fetch it twice."""
 
@@ -54,11 +51,13 @@ def make_app(parts: Parts) -> WSGIApplication:
     for path in ASSETS:
         app.add_url_rule(path, view_func=_asset, methods=["GET"])
     app.register_error_handler(Exception, site.failed)
-    submit = submission.Submission(parts)
+    submit, forms = submission.Submission(parts), opening.Opening(parts)
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        chosen: WSGIApplication = submit if environ["PATH_INFO"] == submission.PATH else app
-        return chosen(environ, start_response)
+        if environ["PATH_INFO"] == submission.PATH:
+            return submit(environ, start_response)
+        form = forms.answer(environ, start_response)
+        return app(environ, start_response) if form is None else form
 
     return serve
 
@@ -72,20 +71,12 @@ class _Site:
         return Response(msgspec.json.encode(about(self._parts.registry())), content_type="application/json")
 
     def form(self, code: str) -> Response:
-        """`GET /{code}`."""
-        began = time.perf_counter()
-        registry = self._parts.registry()
-        counter = find_counter(code, registry)
-        if request.args.get("kiosk") == "1":
-            return _html(self._parts.pages.kiosk(counter, registry, self._language()), cache=ASKED_AGAIN)
-        form = self._parts.pages.form(counter, registry, self._language())
-        token = self._parts.tokens.make(counter.code, now=self._parts.now())
-        if _gzip_is_accepted():
-            answer = _bytes(form.gzipped_with_token(token), HTML, ASKED_AGAIN, headers={"Content-Encoding": "gzip"})
-        else:
-            answer = _bytes(form.with_token(token), HTML, ASKED_AGAIN)
-        metrics.SECONDS.labels("form").observe(time.perf_counter() - began)
-        return answer
+        """`GET /{code}`: what `opening` leaves: a kiosk, and why there is no form."""
+        counter = find_counter(code, self._parts.registry())
+        if request.args.get("kiosk") != "1":
+            raise Problem("unavailable", headers=RETRY_AFTER)  # the registry came between the two looks at it
+        page = self._parts.pages.kiosk(counter, self._parts.registry(), self._language())
+        return _html(page, cache=opening.CACHE)
 
     def token(self, code: str) -> AnyResponse:
         """`GET /{code}/token?of=`: a token for a form that was opened from a copy on a phone.
