@@ -11,7 +11,7 @@ from functools import partial
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from services.board.posters import fonts
 from services.board.posters.content import Poster
@@ -21,6 +21,8 @@ from services.board.posters.draw_svg import svg
 from services.board.posters.elements import Sheet
 from services.board.posters.layout import sheet
 from services.board.posters.targets import Format, Size
+
+R = TypeVar("R")
 
 FEW = 8
 """So many posters are drawn sooner than further processes have started."""
@@ -35,21 +37,22 @@ def undrawable(posters: Iterable[Poster]) -> list[str]:
 def print_together(posters: Sequence[Poster], size: Size, path: Path, done: Callable[[int], None]) -> None:
     """One PDF with a page for each poster. `done` is told how many are drawn. Raises `AddressTooLong` or OSError."""
 
-    def sheets() -> Iterator[Sheet]:
-        for number, poster in enumerate(posters):
-            yield sheet(poster, size, fonts.measure)
+    def told(sheets: Iterable[Sheet]) -> Iterator[Sheet]:
+        for number, one in enumerate(sheets):
+            yield one
             done(number + 1)
 
     title = posters[0].title if len(posters) == 1 else f"{len(posters)} – {posters[0].site}"
-    with complete_file(path) as file:
-        write_pdf(file, sheets(), title)
+    # finding a symbol's best mask is most of the work, and a page of one file can only be drawn here
+    with complete_file(path) as file, _spread(posters, partial(sheet, size=size, measure=fonts.measure)) as sheets:
+        write_pdf(file, told(sheets), title)
 
 
 def print_apart(
     posters: Sequence[Poster], size: Size, file_format: Format, paths: Sequence[Path], done: Callable[[int], None]
 ) -> None:
     """A file for each poster. `done` is told how many are written. Raises `AddressTooLong` or OSError."""
-    with _drawn(posters, partial(draw, size=size, file_format=file_format)) as documents:
+    with _spread(posters, partial(draw, size=size, file_format=file_format)) as documents:
         for number, (path, document) in enumerate(zip(paths, documents, strict=True)):
             with complete_file(path) as file:
                 file.write(document)
@@ -82,15 +85,15 @@ def complete_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _drawn(posters: Sequence[Poster], drawing: Callable[[Poster], bytes]) -> Iterator[Iterable[bytes]]:
-    """The files' contents in order, drawn on all cores where that is worth it."""
+def _spread(posters: Sequence[Poster], work: Callable[[Poster], R]) -> Iterator[Iterable[R]]:
+    """What `work` makes of each, in order, on all cores where that is worth it."""
     cores = len(os.sched_getaffinity(0))
     if len(posters) <= FEW or cores == 1:
-        yield map(drawing, posters)
+        yield map(work, posters)
         return
     # Ctrl-C goes to every process of the terminal: only this one answers it
     pool = ProcessPoolExecutor(cores, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
     try:
-        yield pool.map(drawing, posters)
+        yield pool.map(work, posters)
     finally:
         pool.shutdown(cancel_futures=True)
