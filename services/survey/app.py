@@ -41,6 +41,7 @@ def make_app(parts: Parts) -> WSGIApplication:
     app = Flask("services.survey", static_folder=None, template_folder=None)
     site = _Site(parts)
     app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
+    app.add_url_rule("/", view_func=site.front, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
     app.add_url_rule("/check", view_func=site.check_which, methods=["GET"])
     app.add_url_rule("/check/<code>", view_func=site.check, methods=["GET"])
@@ -69,6 +70,16 @@ class _Site:
     def about(self) -> Response:
         """`GET /v1/about`."""
         return Response(msgspec.json.encode(about(self._parts.registry())), content_type="application/json")
+
+    def front(self) -> Response:
+        """`GET /`: what a poster tells those without a camera to open; `?code=` is what was typed."""
+        typed, lang = request.args.get("code"), self._language()
+        if typed is None:
+            return _html(self._parts.pages.front(lang))
+        code = normalise(typed)
+        if code is None:
+            return _html(self._parts.pages.front(lang, unknown=True), 404)
+        return _bytes(b"", HTML, NOT_KEPT, 303, {"Location": f"/{code}?lang={lang.code}"})
 
     def form(self, code: str) -> Response:
         """`GET /{code}`: what `opening` leaves: a kiosk, and why there is no form."""

@@ -137,6 +137,10 @@ class Pages:
             hotline=(place.hotline if place else None) or self._site.hotline,
         )
 
+    def front(self, lang: Language, *, unknown: bool = False) -> str:
+        """Asks for the code of a counter, for who has no camera; `unknown`: no counter can have what was typed."""
+        return self._render("front.html", lang, unknown=unknown)
+
     def check_which(self, lang: Language, *, unknown: bool = False) -> str:
         """Asks for the code of a poster; `unknown`: and says that no poster has the one that was typed."""
         return self._render(

@@ -39,7 +39,9 @@ TOKENS = FormTokens(SECRET)
 STATIC = [*ASSETS, "/favicon.ico"]
 PAGES = {
     **dict.fromkeys([f"/{OPEN}", f"/{OPEN}?lang=en", f"/{LONG}", f"/{SHARED}", f"/{OPEN}?kiosk=1"], 200),
-    **dict.fromkeys(["/thanks", f"/thanks?counter={OPEN}&lang=en", f"/check/{OPEN}", "/check", "/check?lang=en"], 200),
+    **dict.fromkeys(
+        ["/thanks", f"/thanks?counter={OPEN}&lang=en", f"/check/{OPEN}", "/check", "/check?lang=en", "/"], 200
+    ),
     **dict.fromkeys(
         [f"/{UNKNOWN}", f"/{UNKNOWN}?kiosk=1", f"/check/{UNKNOWN}", "/no/such/page", "/" + "x" * 2000], 404
     ),
@@ -295,6 +297,23 @@ def test_no_poster_has_an_unknown_code_and_the_page_does_not_repeat_it(survey: S
 def test_a_withdrawn_poster_leads_to_the_new_one(survey: Survey) -> None:
     for path in (f"/{REVOKED}", f"/check/{REVOKED}"):
         assert f"/{OPEN}?lang=vi" in Page(survey.ask("GET", path).text).links
+
+
+@pytest.mark.parametrize("typed", [OPEN, f" {OPEN[:3]}-{OPEN[3:6]}-{OPEN[6:]} ".lower(), REVOKED, UNKNOWN])
+def test_who_types_the_code_at_the_front_page_is_led_to_its_form(survey: Survey, typed: str) -> None:
+    """What a poster tells those whose telephone has no camera."""
+    answer = survey.ask("GET", "/?" + urlencode({"code": typed, "lang": "en"}))
+    code = "".join(typed.upper().split()).replace("-", "")
+    assert (answer.status, answer.headers["Location"]) == (303, f"/{code}?lang=en")
+
+
+@pytest.mark.parametrize("typed", ["7H7", "//elsewhere.example", "<b>", ""])
+def test_what_can_be_no_code_is_told_at_the_front_page_and_not_repeated(survey: Survey, typed: str) -> None:
+    answer = survey.ask("GET", "/?" + urlencode({"code": typed}))
+    assert answer.status == 404
+    assert "10 chữ và số" in answer.text
+    assert f'value="{typed}"' not in answer.text
+    assert "elsewhere" not in answer.text
 
 
 def test_an_unknown_code_gets_a_page_that_helps(survey: Survey) -> None:
