@@ -21,7 +21,7 @@ from services.survey.languages import LanguageError, load_languages
 from services.survey.server import Server
 from services.survey.siblings import Siblings
 from sipas.settings import SurveySettings, load_or_exit
-from sipas.telemetry import configure_logging
+from sipas.telemetry import configure_logging, logger
 
 
 def main() -> int:
@@ -39,6 +39,8 @@ def main() -> int:
     except OSError as reason:
         print(f"sipas: SIPAS_SPOOL_DIR={settings.spool_dir} cannot be used: {reason}", file=sys.stderr)
         return 2
+    if not settings.limiter_url:
+        logger("services.survey").warning("SIPAS_LIMITER_URL is not set: answers are not limited")
     try:
         server = Server(settings, Siblings(Path(_SHARED.name) / "ready"))
     except OSError as reason:

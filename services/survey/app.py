@@ -19,6 +19,7 @@ from services.survey.about import about
 from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
 from services.survey.languages import Language
+from services.survey.limiter import OVER_LIMIT
 from services.survey.pages import CHOICE_SEPARATOR, HEADERS, choices_of
 from services.survey.parts import Parts
 from services.survey.sheets import find_counter
@@ -78,7 +79,8 @@ class _Site:
         document = _document(counter.code, filled, lang)
         now = self._parts.now()
         try:
-            self._parts.accept(self._parts.sheets.make(document, via="form", registry=registry, now=now))
+            sheet = self._parts.sheets.make(document, via="form", registry=registry, now=now)
+            self._parts.accept(sheet, request.environ[OVER_LIMIT])
         except Problem as problem:
             if problem.code not in {"invalid", "unavailable"}:
                 raise
