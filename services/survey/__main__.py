@@ -39,13 +39,13 @@ def main() -> int:
     except OSError as reason:
         print(f"sipas: SIPAS_SPOOL_DIR={settings.spool_dir} cannot be used: {reason}", file=sys.stderr)
         return 2
-    if not settings.limiter_url:
-        logger("services.survey").warning("SIPAS_LIMITER_URL is not set: answers are not limited")
     try:
         server = Server(settings, Siblings(Path(_SHARED.name) / "ready"))
     except OSError as reason:
         print(f"sipas: SIPAS_SURVEY_ADMIN={settings.admin} cannot be used: {reason}", file=sys.stderr)
         return 1
+    if not settings.limiter_url:
+        logger("services.survey").warning("SIPAS_LIMITER_URL is not set: answers are not limited")
     try:
         server.run()
     except HaltServer as halt:  # a second worker ended before the arbiter had stopped
