@@ -20,6 +20,7 @@ from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
 from services.survey.languages import Language
 from services.survey.limiter import OVER_LIMIT
+from services.survey.openapi import DESCRIPTION
 from services.survey.pages import CHOICE_SEPARATOR, HEADERS, choices_of
 from services.survey.parts import Parts
 from services.survey.sheets import find_counter
@@ -34,6 +35,7 @@ def make_app(parts: Parts) -> WSGIApplication:
     app = Flask("services.survey", static_folder=None, template_folder=None)
     site = _Site(parts)
     app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
+    app.add_url_rule("/v1/openapi.json", view_func=site.openapi, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
     app.add_url_rule("/check/<code>", view_func=site.check, methods=["GET"])
     app.add_url_rule("/<code>", view_func=site.form, methods=["GET"])
@@ -55,6 +57,10 @@ class _Site:
     def about(self) -> Response:
         """`GET /v1/about`."""
         return Response(msgspec.json.encode(about(self._parts.registry())), content_type="application/json")
+
+    def openapi(self) -> Response:
+        """`GET /v1/openapi.json`."""
+        return Response(DESCRIPTION, content_type="application/json")
 
     def form(self, code: str) -> Response:
         """`GET /{code}`."""
