@@ -43,15 +43,13 @@ def read_whole(bootstrap: Sequence[str], topic: str, empty: E) -> E:
 
 
 class Follower(Generic[S]):
-    """A topic as it is now: `newest`. `fold` makes the snapshot after further records, in the order of the log.
-
-    A service that must start while Kafka is away will seed `newest` from a local copy in `start`.
-    """
+    """A topic as it is now: `newest`. `fold` makes the snapshot after further records, in the order of the log."""
 
     def __init__(
         self, bootstrap: Sequence[str], topic: str, empty: S, fold: Callable[[S, Iterable[Record]], S]
     ) -> None:
         self.newest = empty
+        self._empty = empty
         self.failure: Exception | None = None
         self._fold = fold
         self._bootstrap = bootstrap
@@ -62,7 +60,7 @@ class Follower(Generic[S]):
     def start(self) -> None:
         """Return once the topic was read to its end. Raises `KafkaAway` or `WrongTopics`."""
         reader = WholeTopicReader(self._bootstrap, self._topic)
-        self.newest = self._fold(self.newest, reader.to_end())
+        self.newest = self._fold(self._empty, reader.to_end())
         self._thread = threading.Thread(target=self._follow, args=(reader,), name=self._topic, daemon=True)
         self._thread.start()
 
@@ -95,9 +93,13 @@ class RegistryFollower(Follower[Registry]):
         bootstrap: Sequence[str],
         namespace: str,
         *,
+        copy: Registry | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`copy`: what to show where Kafka is away; `start` reads anew and takes nothing over from it."""
         super().__init__(bootstrap, Topics(namespace).registry, Registry.fold(()), with_entries)
+        if copy is not None:
+            self.newest = copy
         self._now = now
         self._view: tuple[Registry, date, Registry] | None = None
 

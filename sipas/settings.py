@@ -39,6 +39,13 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+class Rate(NamedTuple):
+    """How many answers in how many seconds."""
+
+    answers: int
+    seconds: int
+
+
 def _text(value: str) -> str:
     return value
 
@@ -80,6 +87,13 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _rate(value: str) -> Rate:
+    found = re.fullmatch(r"([1-9]\d{0,6})/([1-9]\d{0,4})", value)
+    if not found:
+        raise ValueError("must be answers/seconds, for example 100/60")
+    return Rate(int(found[1]), int(found[2]))
+
+
 def _address(value: str) -> Address:
     host, colon, port = value.rpartition(":")
     if not colon or not host or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
@@ -109,6 +123,10 @@ def _directory(value: str) -> Path | None:
     if value and not Path(value).is_dir():
         raise ValueError("is not a directory that can be read")
     return Path(value) if value else None
+
+
+def _optional(parse: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: parse(value) if value else ""
 
 
 def _secret(value: str) -> str:
@@ -215,6 +233,25 @@ class SurveySettings(PublicSettings):
         "directory with files of further languages for the citizens' pages, such as fr.yaml; none by default",
         _directory,
         "",
+    )
+    limiter_url: str = _setting(
+        "SIPAS_LIMITER_URL",
+        "Redis that counts answers for the limits, of its own and without a disk; without it nothing is limited",
+        _optional(_url("redis", "rediss")),
+        "",
+        secret=True,
+    )
+    limit: Rate = _setting(
+        "SIPAS_LIMIT",
+        "answers/seconds of one coarse client at one counter, beyond which they are flagged burst",
+        _rate,
+        "100/60",
+    )
+    trusted_proxies: int = _setting(
+        "SIPAS_TRUSTED_PROXIES",
+        "proxies of ours in front of the survey: that many from the right of X-Forwarded-For is the client",
+        _number(0, 10),
+        "0",
     )
     contact: str = _setting(
         "SIPAS_CONTACT",

@@ -39,6 +39,7 @@ LISTENERS = (
     Listener("redis", 6379, "SIPAS_REDIS_URL", f"redis://{HOST}:{{port}}/0"),
     Listener("mail", 1025, "SIPAS_SMTP_URL", f"smtp://{HOST}:{{port}}"),
     Listener("mailbox", 8025),
+    Listener("limiter", 6380, "SIPAS_LIMITER_URL", f"redis://{HOST}:{{port}}/0"),
 )
 
 
@@ -120,6 +121,12 @@ def servers(stack: Stack) -> list[Program]:
     return [
         Program("kafka", kafka_command(stack.kafka_properties), partial(kafka_answers, ports["kafka"])),
         Program("redis", redis_command(ports["redis"], stack.data / "redis"), partial(redis_answers, ports["redis"])),
+        Program(
+            "limiter",
+            # of clients only hashes are in it, and those not on a disk either
+            redis_command(ports["limiter"], stack.data / "limiter", durable=False),
+            partial(redis_answers, ports["limiter"]),
+        ),
         Program("mailbox", [*mailbox, *listens], partial(says_yes, f"{stack.address('mailbox')}/mails")),
     ]
 

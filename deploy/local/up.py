@@ -3,7 +3,7 @@
     python -m deploy.local.up [--home DIR] [--ports-from N] [--servers-only]
 
 --home        where data, logs, keys and the secret are kept (default .local)
---ports-from  the first of eleven ports in a row (default: the known ones), so that two stacks can run
+--ports-from  the first of twelve ports in a row (default: the known ones), so that two stacks can run
 --servers-only  Kafka, Redis and the mailbox, empty: for work on a service that is started by hand
 
 Settings in the environment (SIPAS_…) win over the defaults. A process of the stack is known by the mark in
@@ -125,7 +125,7 @@ def write_private(file: Path, text: str) -> None:
 
 
 def prepare_data(stack: Stack) -> None:
-    for folder in (stack.log, stack.data / "redis", stack.data / "spool", stack.data / "mail"):
+    for folder in (stack.log, stack.data / "redis", stack.data / "limiter", stack.data / "spool", stack.data / "mail"):
         folder.mkdir(parents=True, exist_ok=True)
     kafka = stack.data / "kafka"
     text = programs.kafka_properties(stack.ports["kafka"], stack.ports["kafka controller"], kafka)
@@ -225,6 +225,7 @@ def print_addresses(stack: Stack, running: list[Program], keys: Mapping[str, str
         "mailbox": stack.address("mailbox"),
         "Kafka": stack.settings["SIPAS_KAFKA_BOOTSTRAP"],
         "Redis": stack.settings["SIPAS_REDIS_URL"],
+        "limiter": stack.settings["SIPAS_LIMITER_URL"],
         **health,
         **{f"key: {scope}": key for scope, key in keys.items()},
         "logs": str(stack.log),

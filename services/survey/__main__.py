@@ -21,7 +21,7 @@ from services.survey.languages import LanguageError, load_languages
 from services.survey.server import Server
 from services.survey.siblings import Siblings
 from sipas.settings import SurveySettings, load_or_exit
-from sipas.telemetry import configure_logging
+from sipas.telemetry import configure_logging, logger
 
 
 def main() -> int:
@@ -44,6 +44,8 @@ def main() -> int:
     except OSError as reason:
         print(f"sipas: SIPAS_SURVEY_ADMIN={settings.admin} cannot be used: {reason}", file=sys.stderr)
         return 1
+    if not settings.limiter_url:
+        logger("services.survey").warning("SIPAS_LIMITER_URL is not set: answers are not limited")
     try:
         server.run()
     except HaltServer as halt:  # a second worker ended before the arbiter had stopped

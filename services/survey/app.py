@@ -21,6 +21,8 @@ from services.survey.compression import accepts_gzip, gzipped
 from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.gateway import WSGIApplication
 from services.survey.languages import Language
+from services.survey.limiter import OVER_LIMIT
+from services.survey.openapi import DESCRIPTION
 from services.survey.pages import HEADERS
 from services.survey.parts import RETRY_AFTER, Parts
 from services.survey.poster_check import find_poster
@@ -42,6 +44,7 @@ def make_app(parts: Parts) -> WSGIApplication:
     site = _Site(parts)
     app.add_url_rule("/v1/about", view_func=site.about, methods=["GET"])
     app.add_url_rule("/", view_func=site.front, methods=["GET"])
+    app.add_url_rule("/v1/openapi.json", view_func=site.openapi, methods=["GET"])
     app.add_url_rule("/thanks", view_func=site.thanks, methods=["GET"])
     app.add_url_rule("/check", view_func=site.check_which, methods=["GET"])
     app.add_url_rule("/check/<code>", view_func=site.check, methods=["GET"])
@@ -81,6 +84,10 @@ class _Site:
             return _html(self._parts.pages.front(lang, unknown=True), 404)
         return _bytes(b"", HTML, NOT_KEPT, 303, {"Location": f"/{code}?lang={lang.code}"})
 
+    def openapi(self) -> Response:
+        """`GET /v1/openapi.json`."""
+        return Response(DESCRIPTION, content_type="application/json")
+
     def form(self, code: str) -> Response:
         """`GET /{code}`: what `opening` leaves: a kiosk, and why there is no form."""
         counter = find_counter(code, self._parts.registry())
@@ -114,7 +121,8 @@ class _Site:
         document = _document(counter.code, filled, lang)
         now = self._parts.now()
         try:
-            self._parts.accept(self._parts.sheets.make(document, via="form", registry=registry, now=now))
+            sheet = self._parts.sheets.make(document, via="form", registry=registry, now=now)
+            self._parts.accept(sheet, request.environ[OVER_LIMIT])
         except Problem as problem:
             if problem.code not in {"invalid", "unavailable"}:
                 raise

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from services.survey.limiter import OVER_LIMIT, Question, never
+
 WSGIApplication = Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
 
 _CONTINUE = f"HTTP/1.1 100 {HTTPStatus.CONTINUE.phrase}\r\n\r\n".encode()
@@ -25,8 +27,12 @@ _PLAIN = {"CONTENT-TYPE": "CONTENT_TYPE", "CONTENT-LENGTH": "CONTENT_LENGTH"}
 class Gateway:
     """Serves one WSGI application whose answers are whole: no streams, no upgrades."""
 
-    def __init__(self, app: WSGIApplication, server: tuple[str, int], *, multiprocess: bool) -> None:
+    def __init__(
+        self, app: WSGIApplication, server: tuple[str, int], *, multiprocess: bool, question: Question = never
+    ) -> None:
+        """`question`: makes what the application may ask about whoever sends a request."""
         self._app = app
+        self._question = question
         self._always = {
             "SCRIPT_NAME": "",
             "SERVER_NAME": server[0],
@@ -68,7 +74,7 @@ class Gateway:
         client.sendall(head if request.method == "HEAD" else head + body)
 
     def _environ(self, request: Any) -> WSGIEnvironment:
-        # without the client's address: what the application does not know it cannot write down
+        # without the client's address: what the application does not know it cannot write down; it may only ask
         environ: WSGIEnvironment = {
             **self._always,
             "REQUEST_METHOD": request.method,
@@ -76,6 +82,7 @@ class Gateway:
             "QUERY_STRING": request.query,
             "SERVER_PROTOCOL": "HTTP/{}.{}".format(*request.version),
             "wsgi.input": request.body,
+            OVER_LIMIT: self._question(request.peer_addr, request.headers),
         }
         for name, value in request.headers:
             key = _PLAIN.get(name) or f"HTTP_{name.replace('-', '_')}"

@@ -18,6 +18,9 @@ RESPONSES = Counter(
 )
 REFUSED = Counter("sipas_survey_refused_total", "Requests answered with an error, by the problem's code", ["code"])
 FLAGGED = Counter("sipas_survey_flagged_total", "Answers stored but kept out of the index, by reason", ["flag"])
+UNLIMITED = Counter(
+    "sipas_survey_unlimited_total", "Answers that the limiter was not asked about, because it is away or slow"
+)
 SECONDS = Histogram(
     "sipas_survey_request_seconds",
     "Time from the request's headers to its answer, Kafka's acknowledgement included",

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
+
 from services.survey import metrics
 from services.survey.intake import Intake
+from services.survey.limiter import OverLimit
 from services.survey.pages import Pages
 from services.survey.sheets import Sheets
 from services.survey.spool import SpoolFull
@@ -38,8 +41,13 @@ class Parts:
             raise Problem("unavailable", headers=RETRY_AFTER)
         return registry
 
-    def accept(self, sheet: Response) -> Literal["accepted", "spooled"]:
-        """Put the sheet where it is safe; raises `Problem` unavailable when it cannot be."""
+    def accept(self, sheet: Response, over_limit: OverLimit) -> Literal["accepted", "spooled"]:
+        """Put the sheet where it is safe; raises `Problem` unavailable when it cannot be.
+
+        A sheet without a key that is one too many is flagged, not refused.
+        """
+        if sheet.via == "form" and sheet.counter is not None and over_limit(sheet.counter):
+            sheet = msgspec.structs.replace(sheet, flags=(*sheet.flags, "burst"))
         try:
             status = self.intake.accept(sheet)
         except SpoolFull:

@@ -23,6 +23,7 @@ from prometheus_client import multiprocess
 
 from services.survey import metrics
 from services.survey.gateway import Gateway
+from services.survey.limiter import Question
 from services.survey.siblings import Siblings
 from services.survey.worker import Worker
 from sipas.settings import Address, SurveySettings
@@ -52,7 +53,9 @@ class DiscreetWorker(GeventWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         self.app.wait_for_registry(self)
-        self._gateway = Gateway(self.wsgi, self.sockets[0].getsockname(), multiprocess=self.cfg.workers > 1)
+        self._gateway = Gateway(
+            self.wsgi, self.sockets[0].getsockname(), multiprocess=self.cfg.workers > 1, question=self.app.question
+        )
         super().run()
 
     def handle_request(self, _listener: object, req: Any, sock: socket.socket, _address: object) -> None:
@@ -118,6 +121,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         WSGIServer(self._admin, admin_app(worker.not_ready, metrics.registry()), log=None).start()
         worker.start()
         return worker.app
+
+    @property
+    def question(self) -> Question:
+        """What this worker's application may ask about whoever sends a request."""
+        assert self._worker is not None  # noqa: S101 - load was called before
+        return self._worker.question
 
     def wait_for_registry(self, of_gunicorn: GeventWorker) -> None:
         """Return when this worker has its registry, or when none has for a while: then it must say 503 itself."""

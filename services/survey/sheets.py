@@ -1,6 +1,7 @@
 """From what a client sent to the sheet that goes to Kafka. Pure: registry, methods and the time are passed in.
 
-What is decided here, once and for all readers: which agency the sheet is for, the local day it counts for, its flags.
+What is decided here, once and for all readers: which agency the sheet is for, the local day it counts for, its flags
+(but for `burst`, which needs the limiter).
 All that is wrong with a submission is told at once, and before what its key may not do.
 """
 

@@ -15,6 +15,7 @@ import msgspec
 from services.survey import metrics
 from services.survey.exchange import body_of, document_of, problem_of
 from services.survey.fields import read_json
+from services.survey.limiter import OVER_LIMIT
 from services.survey.parts import Parts
 from services.survey.sheets import via_of
 from sipas.problems import Problem
@@ -51,7 +52,7 @@ class Submission:
         via = via_of(_key(environ, registry))
         document = read_json(body_of(environ, "application/json", "needs-json"))
         sheet = self._parts.sheets.make(document, via=via, registry=registry, now=self._parts.now())
-        status = self._parts.accept(sheet)
+        status = self._parts.accept(sheet, environ[OVER_LIMIT])
         return _encode({"response_id": sheet.response_id, "status": status})
 
 

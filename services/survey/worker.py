@@ -1,8 +1,8 @@
 """One worker process: makes its clients, after fork, and passes them to the routes. The composition root.
 
-The worker serves from its first moment. Until the registry was read it answers 503 and is not ready: it cannot
-know a counter (a start without Kafka, from a local copy, is issue 4). What it cannot live with ends the process,
-and the arbiter starts another.
+The worker serves from its first moment. Until it has a registry it answers 503 and is not ready: it cannot know a
+counter. Where Kafka gives none within COPY_AFTER_S, the last local copy is the registry until it does
+(`registry_copy.py`). What the worker cannot live with ends the process, and the arbiter starts another.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from services.survey.app import make_app
 from services.survey.fields import Answers
 from services.survey.intake import Intake
 from services.survey.languages import load_languages
+from services.survey.limiter import Limiter, Question, never
 from services.survey.outbox import ACK_S, Outbox
 from services.survey.pages import Pages, Site
 from services.survey.parts import Parts
+from services.survey.registry_copy import RegistryCopy
 from services.survey.sheets import Sheets
 from services.survey.spool import Spool
 from services.survey.tokens import FormTokens
@@ -34,6 +36,8 @@ from sipas.telemetry import Reasons, logger
 WRONG_NAMESPACE = 3
 """The exit code that makes gunicorn's arbiter give up instead of starting another worker."""
 RETRY_S = 1.0
+COPY_AFTER_S = 2.0
+"""Longer than the registry takes to read when nothing is wrong; a client that finds no Kafka says so after ten."""
 
 _log = logger(__name__)
 
@@ -45,15 +49,21 @@ class Worker:
         require_fast_checksums()
         self._settings = settings
         self._follower: RegistryFollower | None = None
+        self._copied: RegistryFollower | None = None
         self._waiting_for = "the registry was not read yet"
         self._spool = Spool(settings.spool_dir, max_bytes=settings.spool_max_mb * 1024 * 1024, sync=sync)
         if adopted := self._spool.adopt():
             _log.info("adopted answers of a process that died", records=adopted, cut_bytes=self._spool.cut_bytes)
             metrics.TORN_BYTES.inc(self._spool.cut_bytes)
+        self._copy = RegistryCopy(settings.spool_dir, settings.namespace, sync=sync)
         self._intake = Intake(self._spool, self._connect)
         methods = load_methods()
         tokens = FormTokens(settings.secret)
         answers = MappingProxyType({method.id: Answers(method) for method in methods.values()})
+        self.question: Question = never
+        if settings.limiter_url:
+            limiter = Limiter(settings.limiter_url, settings.namespace, settings.limit, settings.trusted_proxies)
+            self.question = limiter.question
         self.app = make_app(
             Parts(
                 newest_registry=self._registry,
@@ -77,6 +87,7 @@ class Worker:
         """Begin to serve: read the registry and connect to Kafka in the background."""
         self._intake.start()
         threading.Thread(target=self._follow, name="registry", daemon=True).start()
+        threading.Thread(target=self._fall_back, name="copy", daemon=True).start()
 
     def stop(self) -> None:
         """Let go of Kafka and of the spool; requests have ended before."""
@@ -86,19 +97,20 @@ class Worker:
     @property
     def has_registry(self) -> bool:
         """Whether counters are known."""
-        return self._follower is not None
+        return (self._follower or self._copied) is not None
 
     def not_ready(self) -> Reasons:
         """Why this worker should get no requests."""
         reasons = []
-        if self._follower is None:
+        if not self.has_registry:
             reasons.append(self._waiting_for)
         if not self._intake.has_room:
             reasons.append("Kafka is away and the spool is full")
         return reasons
 
     def _registry(self) -> Registry | None:
-        return None if self._follower is None else self._follower.current
+        shown = self._follower or self._copied
+        return None if shown is None else shown.current
 
     def _connect(self) -> Outbox:
         settings = self._settings
@@ -108,7 +120,9 @@ class Worker:
     def _follow(self) -> None:
         while True:
             follower = self._read_registry()
+            self._copied = None
             while follower.alive():
+                self._copy.keep(follower.newest)
                 time.sleep(RETRY_S)
             # the last registry serves on until there is a newer one: Kafka may be away for hours
             _log.error("the registry is no longer followed; reading it again", reason=str(follower.failure))
@@ -127,6 +141,23 @@ class Worker:
                 time.sleep(RETRY_S)
             else:
                 return self._follower
+
+    def _fall_back(self) -> None:
+        time.sleep(COPY_AFTER_S)
+        if self._follower is not None:
+            return
+        settings = self._settings
+        registry = self._copy.read()
+        if registry is None or registry.facts is None:
+            return
+        try:
+            # the time zone only: how many partitions there are is for Kafka to say
+            check_namespace(registry.facts, settings, registry.facts.partitions)
+        except WrongNamespace as reason:
+            _log.warning("the copy of the registry cannot be used", reason=str(reason))
+            return
+        _log.warning("Kafka gives no registry; serving by the copy on this disk", counters=len(registry.counters))
+        self._copied = RegistryFollower(settings.bootstrap, settings.namespace, copy=registry)
 
     def _checked_follower(self) -> RegistryFollower:
         settings = self._settings

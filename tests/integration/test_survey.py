@@ -17,7 +17,7 @@ import pytest
 
 from deploy.local.programs import HOST
 from sipas.broker import partition_of
-from tests.servers import KafkaServer
+from tests.servers import KafkaServer, wait_until
 from tests.survey_page import Page
 from tests.survey_stack import (
     IMPORT_KEY,
@@ -30,6 +30,8 @@ from tests.survey_stack import (
     UNKNOWN,
     Answer,
     Survey,
+    entry,
+    names,
     records,
     set_up_namespace,
     sheets,
@@ -339,6 +341,20 @@ def test_a_counter_that_is_registered_while_the_survey_runs_is_known_soon(
         while running.submit(GOOD).status == 404 and time.monotonic() < deadline:
             pass
         assert running.submit(GOOD).status == 202
+
+
+def test_a_counter_that_is_revoked_while_the_survey_runs_soon_says_where_to_go(
+    kafka: KafkaServer, tmp_path: Path, namespace: str
+) -> None:
+    set_up_namespace(kafka.bootstrap, namespace, small_registry())
+    with Survey(kafka.bootstrap, namespace, tmp_path) as running:
+        assert running.ask("GET", f"/{OPEN}").status == 200
+        at = {"label": names("Quầy 1"), "agencies": ["so-a"], "place": "trung-tam", "method": "quick-5@1"}
+        revoked = entry("counter", OPEN, status="revoked", replaced_by=SHARED, **at)
+        set_up_namespace(kafka.bootstrap, namespace, [revoked])
+        wait_until(lambda: running.ask("GET", f"/{OPEN}").status == 410, 10, "the counter to be revoked")
+        wait_until(lambda: running.submit(GOOD, SUBMIT_KEY).status == 410, 10, "the other worker to know it too")
+        assert f'href="/{SHARED}?lang=vi"' in running.ask("GET", f"/{OPEN}").text
 
 
 def test_wrong_settings_end_it_before_anything_starts(tmp_path: Path) -> None:

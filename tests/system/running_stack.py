@@ -13,8 +13,8 @@ from tests.servers import is_free, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = [sys.executable, "-m", "deploy.local.up"]
-LISTENERS = 11
-SURVEY, BOARD, KAFKA, REDIS, MAIL, MAILBOX = 0, 1, 6, 8, 9, 10
+LISTENERS = 12
+SURVEY, BOARD, KAFKA, REDIS, MAIL, MAILBOX, LIMITER = 0, 1, 6, 8, 9, 10, 11
 
 
 class RunningStack:

@@ -17,8 +17,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from deploy.local.programs import ask_redis, redis_answers
 from tests.servers import wait_until
-from tests.system.running_stack import MAIL, MAILBOX, REDIS, ROOT, RUNNER, RunningStack, free_ports
+from tests.system.running_stack import LIMITER, MAIL, MAILBOX, REDIS, ROOT, RUNNER, RunningStack, free_ports
 
 
 def refusal(home: Path, first_port: int) -> str:
@@ -41,9 +42,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 def test_what_dies_is_restarted(stack: RunningStack) -> None:
-    first = stack.pid_of("redis-server")
+    first = stack.pid_of("data/redis")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(stack.processes()) == 4 and stack.pid_of("redis-server") != first, 15, "redis")
+    wait_until(lambda: is_again_there(stack, "data/redis", first), 15, "redis")
+
+
+def test_what_the_limiter_counts_is_on_no_disk_not_even_when_it_ends(stack: RunningStack) -> None:
+    first = stack.pid_of("data/limiter")
+    assert ask_redis(stack.first_port + LIMITER, "SET", "marked", "198.51.100.77") == b"+OK\r\n"
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: is_again_there(stack, "data/limiter", first), 15, "the limiter")
+    wait_until(lambda: redis_answers(stack.first_port + LIMITER), 15, "the limiter to answer")
+    assert ask_redis(stack.first_port + LIMITER, "GET", "marked") == b"$-1\r\n"
+    assert list((stack.home / "data/limiter").iterdir()) == []
+
+
+def is_again_there(stack: RunningStack, word: str, killed: int) -> bool:
+    return len(stack.processes()) == 5 and stack.processes(word) not in ([], [killed])
 
 
 def test_the_mailbox_keeps_and_shows_what_was_mailed(stack: RunningStack) -> None:
@@ -111,7 +126,7 @@ def test_what_a_killed_runner_left_behind_is_named(tmp_path: Path) -> None:
         left.interrupt(signal.SIGKILL)
         said = refusal(left.home, left.first_port)
         assert "was killed and left behind" in said
-        assert len(left.processes()) == 4
+        assert len(left.processes()) == 5
         assert all(f"(process {pid})" in said for pid in left.processes())
     finally:
         left.discard()

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -17,7 +18,18 @@ import pytest
 
 from deploy.local.programs import ROOT
 from tests.servers import KafkaServer, wait_until
-from tests.survey_stack import OPEN, SHARED, SUBMIT_KEY, Survey, records, set_up_namespace, small_registry
+from tests.survey_stack import (
+    OPEN,
+    REVOKED,
+    SHARED,
+    SUBMIT_KEY,
+    Survey,
+    entry,
+    names,
+    records,
+    set_up_namespace,
+    small_registry,
+)
 
 ANSWERS = 2_000
 MARKS = {
@@ -28,6 +40,7 @@ MARKS = {
     "baggage": "phone=0987654321",
 }
 CLIENTS = 16
+REPLACED = {"method": "quick-5@1", "status": "revoked", "replaced_by": SHARED}
 
 
 class Citizens:
@@ -202,6 +215,44 @@ def test_a_survey_that_ends_while_kafka_is_away_leaves_its_answers_to_sipas_spoo
         assert (again.returncode, again.stdout) == (0, "nothing is left on the disk\n")
 
 
+def test_a_survey_that_starts_while_kafka_is_away_serves_by_its_copy_of_the_registry(
+    tmp_path: Path, namespace: str
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            wait_until((survey.spool / "registry.copy").exists, what="the copy")
+            survey.stop()
+            kafka.kill()
+            survey.start()
+            assert "serving by the copy on this disk" in survey.log
+            assert survey.ask("GET", f"/{OPEN}").status == 200
+            assert survey.ask("GET", f"/{REVOKED}").status == 410
+            citizens = Citizens(survey)
+            citizens.send(200)
+            assert len(citizens.spooled) == 200
+            kafka.start()
+            wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
+            newer = entry("counter", OPEN, label=names("Quầy 1"), agencies=["so-a"], place="trung-tam", **REPLACED)
+            set_up_namespace(kafka.bootstrap, namespace, [newer])
+            wait_until(lambda: survey.ask("GET", f"/{OPEN}").status == 410, what="the registry to be followed again")
+        assert Counter(in_log(kafka, namespace)) == Counter(citizens.spooled)
+
+
+def test_a_copy_of_another_namespace_or_a_damaged_one_is_not_served_by(tmp_path: Path, namespace: str) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            wait_until((survey.spool / "registry.copy").exists, what="the copy")
+    copy = (survey.spool / "registry.copy").read_bytes()
+    for name, kept, said in (("another", copy, f"it is of namespace {namespace}"), (namespace, b"x", "it is damaged")):
+        (survey.spool / "registry.copy").write_bytes(kept)
+        without = Survey(kafka.bootstrap, name, tmp_path / f"survey-{name}", spool=survey.spool)
+        without.ready = lambda one=without, words=said: words in one.log  # type: ignore[method-assign]
+        with without:
+            assert without.admin("/readyz").status == 503
+
+
 def test_sigterm_finishes_the_requests_that_are_on_their_way(tmp_path: Path, namespace: str) -> None:
     with KafkaServer(tmp_path / "kafka") as kafka:
         set_up_namespace(kafka.bootstrap, namespace, small_registry())
@@ -213,4 +264,4 @@ def test_sigterm_finishes_the_requests_that_are_on_their_way(tmp_path: Path, nam
             survey.stop()
             sending.join()
         assert citizens.accepted <= set(in_log(kafka, namespace))
-        assert not list((tmp_path / "survey/spool").iterdir())
+        assert [path.name for path in (tmp_path / "survey/spool").iterdir()] == ["registry.copy"]

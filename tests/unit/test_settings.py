@@ -55,6 +55,10 @@ WRONG = [
     ("SIPAS_PUBLIC_URL", "ftp://khaosat.example"),
     ("SIPAS_SECRET", "short"),
     ("SIPAS_SPOOL_MAX_MB", "-1"),
+    ("SIPAS_LIMITER_URL", "redis+cluster://127.0.0.1:6380"),
+    ("SIPAS_LIMIT", "100"),
+    ("SIPAS_LIMIT", "0/60"),
+    ("SIPAS_TRUSTED_PROXIES", "-1"),
 ]
 
 

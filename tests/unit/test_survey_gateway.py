@@ -9,6 +9,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from wsgiref.validate import validator
 
 from services.survey.gateway import Gateway
+from services.survey.limiter import OVER_LIMIT, Limiter, Question, never
+from sipas.settings import Rate
 
 ADDRESS = "198.51.100.77"
 
@@ -37,10 +39,11 @@ def request(method: str = "GET", headers: Iterable[tuple[str, str]] = (), body: 
     )
 
 
-def answered(asked: Any, app: Any = None, *, keep_alive: bool = True) -> bytes:
+def answered(asked: Any, app: Any = None, *, keep_alive: bool = True, question: Question = never) -> bytes:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        Gateway(app or Echo(), ("127.0.0.1", 8080), multiprocess=True).answer(asked, ours, keep_alive=keep_alive)
+        gateway = Gateway(app or Echo(), ("127.0.0.1", 8080), multiprocess=True, question=question)
+        gateway.answer(asked, ours, keep_alive=keep_alive)
         return theirs.recv(65536)
 
 
@@ -76,6 +79,15 @@ def test_the_application_hears_what_was_asked_and_not_by_whom() -> None:
     assert (heard["REQUEST_METHOD"], heard["PATH_INFO"], heard["QUERY_STRING"]) == ("POST", "/a b", "lang=en")
     assert (heard["CONTENT_TYPE"], heard["HTTP_ACCEPT"], heard["wsgi.input"].read()) == ("a/b", "x,y", b"body")
     assert ADDRESS not in repr(heard)
+
+
+def test_the_application_may_ask_about_the_client_without_hearing_who_it_is() -> None:
+    echo = Echo()
+    limiter = Limiter("redis://127.0.0.1:1/0", "n", Rate(100, 60), trusted_proxies=0)
+    answered(request(), echo, question=limiter.question)
+    assert echo.environ[OVER_LIMIT]("7K3M9QX2TB") is False
+    assert ADDRESS not in repr(echo.environ)
+    assert ADDRESS not in repr(vars(limiter))
 
 
 def test_it_keeps_to_wsgi() -> None:
