@@ -53,7 +53,7 @@ def redact(text: str) -> str:
         here = list(find(plain))
         found += here
         for one in here:  # what is found cannot be part of anything else
-            plain = plain[: one.start] + _TAKEN * (one.end - one.start) + plain[one.end :]
+            plain = _without(plain, one.start, one.end)
     parts: list[str] = []
     done = 0
     for one in sorted(found):
@@ -62,9 +62,14 @@ def redact(text: str) -> str:
     return "".join((*parts, text[done:]))
 
 
-# --- the plain copy
-
 _TAKEN = "\0"
+
+
+def _without(plain: str, start: int, end: int) -> str:
+    return plain[:start] + _TAKEN * (end - start) + plain[end:]
+
+
+# --- the plain copy
 
 
 @lru_cache(maxsize=4096)
@@ -127,8 +132,11 @@ _ADDRESS = re.compile(
 
 def _emails(plain: str) -> Iterator[_Found]:
     if "@" in plain or "at" in plain or "cong" in plain or "moc" in plain:
-        for found in _ADDRESS.finditer(plain):
-            yield _Found(*found.span(), EMAIL)
+        end = 0
+        while found := _ADDRESS.search(plain, end):
+            start, end = found.span()
+            yield _Found(start, end, EMAIL)
+            plain = _without(plain, start, end)  # the next may stand right behind it
 
 
 # --- dossier codes and plates
