@@ -201,7 +201,10 @@ class SurveySettings(KafkaSettings):
     )
     spool_dir: Path = _setting("SIPAS_SPOOL_DIR", "directory that keeps answers while Kafka is away", Path)
     spool_max_mb: int = _setting(
-        "SIPAS_SPOOL_MAX_MB", "size at which a worker's spool is full", _number(1, 1_000_000), "256"
+        "SIPAS_SPOOL_MAX_MB",
+        "size at which a worker's spool is full: that of answers, and that of comments",
+        _number(1, 1_000_000),
+        "256",
     )
     languages_dir: Path | None = _setting(
         "SIPAS_LANGUAGES_DIR",

@@ -149,6 +149,7 @@ def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str,
         "language": lang.code,
         "assisted": filled.get("assisted") == "yes",
         "form_token": filled.get("form_token"),
+        "comment": filled.get("comment"),
     }
 
 

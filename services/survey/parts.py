@@ -10,10 +10,9 @@ from typing import Literal
 from services.survey import metrics
 from services.survey.intake import Intake
 from services.survey.pages import Pages
-from services.survey.sheets import Sheets
+from services.survey.sheets import Sheets, Submitted
 from services.survey.spool import SpoolFull
 from services.survey.tokens import FormTokens
-from sipas.events import Response
 from sipas.problems import Problem
 from sipas.registry import Registry
 
@@ -38,13 +37,16 @@ class Parts:
             raise Problem("unavailable", headers=RETRY_AFTER)
         return registry
 
-    def accept(self, sheet: Response) -> Literal["accepted", "spooled"]:
-        """Put the sheet where it is safe; raises `Problem` unavailable when it cannot be."""
+    def accept(self, submitted: Submitted) -> Literal["accepted", "spooled"]:
+        """Put sheet and comment where they are safe; raises `Problem` unavailable when they cannot be."""
+        sheet, comment = submitted
         try:
-            status = self.intake.accept(sheet)
+            status = self.intake.accept(submitted)
         except SpoolFull:
             raise Problem("unavailable", headers=RETRY_AFTER) from None
         metrics.RESPONSES.labels(status, sheet.via).inc()
+        if comment is not None:
+            metrics.COMMENTS.labels(status).inc()
         for flag in sheet.flags:
             metrics.FLAGGED.labels(flag).inc()
         return status
