@@ -140,6 +140,10 @@ _http = _url("http", "https")
 _redis = _url("redis", "rediss", "redis+cluster")
 
 
+def _board_url() -> Any:
+    return _setting("SIPAS_BOARD_URL", "the board's address, for links in messages and for commands that read", _http)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Common:
     """What every part takes."""
@@ -259,7 +263,7 @@ class NotifierSettings(MemberSettings):
     admin: Address = _setting(
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
-    board_url: str = _setting("SIPAS_BOARD_URL", "the board's address, for links in messages", _http)
+    board_url: str = _board_url()
     smtp_url: str = _setting(
         "SIPAS_SMTP_URL",
         "mail server, smtp://[user:password@]host:port or smtps://…",
@@ -299,6 +303,14 @@ class ClientSettings(Common):
     import_key: str = _setting("SIPAS_IMPORT_KEY", "key of scope import for import and simulate", secret=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReaderSettings(Common):
+    """Commands that read through the board's HTTP API: comments."""
+
+    board_url: str = _board_url()
+    read_key: str = _setting("SIPAS_READ_KEY", "key of scope read for comments", secret=True)
+
+
 ALL: tuple[type[Common], ...] = (
     Common,
     KafkaSettings,
@@ -308,6 +320,7 @@ ALL: tuple[type[Common], ...] = (
     NotifierSettings,
     BoardSettings,
     ClientSettings,
+    ReaderSettings,
     LedgerSettings,
     MemberSettings,
 )
