@@ -119,7 +119,8 @@ BY_AGENCY = "by agency"
 
 TOPIC_SETTINGS: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
     "responses": (BY_AGENCY, {"retention.ms": "-1"}),
-    "comments": (BY_AGENCY, {"retention.ms": str(180 * DAY_MS)}),
+    # a segment goes as a whole when its newest record is old enough: without segment.ms a week would wait for it
+    "comments": (BY_AGENCY, {"retention.ms": str(180 * DAY_MS), "segment.ms": str(DAY_MS)}),
     "tallies": (BY_AGENCY, {"retention.ms": str(400 * DAY_MS)}),
     "dlq": (BY_AGENCY, {"retention.ms": str(90 * DAY_MS)}),
     "alerts": (None, {"retention.ms": "-1"}),
@@ -523,6 +524,14 @@ class WholeTopicReader:
     def start(self, partition: int, offset: int) -> None:
         """Read `partition` from `offset`."""
         self._consumer.seek(next(tp for tp in self._tps if tp.partition == partition), offset)
+
+    def start_at(self, partition: int, timestamp_ms: int) -> None:
+        """Read `partition` from its first record that is not older; from its end where all are. Raises `KafkaAway`."""
+        tp = next(tp for tp in self._tps if tp.partition == partition)
+        with self._asking:
+            found = self._consumer.offsets_for_times({tp: timestamp_ms})[tp]
+            offset = self._consumer.end_offsets([tp])[tp] if found is None else found.offset
+        self._consumer.seek(tp, offset)
 
     def to_end(self) -> Iterator[Record]:
         """Every record up to the end as it is now; may be called again for what came since. Raises `KafkaAway`."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
@@ -66,6 +67,20 @@ class Response(Struct, frozen=True, kw_only=True):
     language: Word
     assisted: bool
     flags: tuple[Word, ...] = ()
+
+
+class Comment(Struct, frozen=True, kw_only=True):
+    """What a citizen wrote, redacted. The first of an `id` wins, in any order of days.
+
+    `id` is random and its own; `day` is the local day of the visit. Nothing here, in the headers or in Kafka's
+    timestamp leads to a sheet.
+    """
+
+    id: UUID
+    agency: AgencyId
+    counter: CounterCode | None
+    day: Day
+    text: str
 
 
 class AgencyDay(Struct, frozen=True, kw_only=True):
@@ -151,6 +166,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 _encode = msgspec.json.Encoder().encode
 _response = msgspec.json.Decoder(Response)
+_comment = msgspec.json.Decoder(Comment)
 _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
@@ -159,6 +175,7 @@ _entry = msgspec.json.Decoder(Entry)
 
 TYPES: Mapping[type[Struct], str] = {
     Response: "sipas.response.v1",
+    Comment: "sipas.comment.v1",
     AgencyDay: "sipas.agency-day.v1",
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
@@ -199,6 +216,15 @@ def minute_ms(at: datetime) -> int:
     return int(at.timestamp()) // 60 * 60_000
 
 
+def midnight_ms(day: date, zone: ZoneInfo) -> int:
+    """Kafka's timestamp of a comment: the beginning of its local day, and nothing finer.
+
+    Not midnight in UTC: east of Greenwich that is ahead of the clock in the small hours, and a broker refuses a record
+    of more than an hour ahead (`message.timestamp.after.max.ms`).
+    """
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+
 def type_of(record_headers: Iterable[tuple[str, bytes]]) -> str:
     """The event type of a record, "" where it says none."""
     for name, value in record_headers:
@@ -224,6 +250,12 @@ def decode_response(value: bytes | None) -> Response:
     if not any(sheet.answers.values()):  # a level is at least 1
         raise MalformedEvent("no-answer", "the sheet answers nothing")
     return sheet
+
+
+def decode_comment(value: bytes | None) -> Comment:
+    """Bytes of `comments`."""
+    decoded: Comment = _decode(_comment, value)
+    return decoded
 
 
 def decode_agency_day(value: bytes | None) -> AgencyDay:

@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "invalid": Kind(422, Text("Dữ liệu gửi lên không hợp lệ", "The data is not valid")),
         "internal": Kind(500, Text("Lỗi của hệ thống", "An error of the system")),
         "figures-away": Kind(503, Text("Tạm thời chưa đọc được số liệu", "The figures cannot be read now")),
+        "comments-away": Kind(503, Text("Tạm thời chưa đọc được góp ý", "Comments cannot be read now")),
         "unavailable": Kind(503, Text("Hệ thống tạm thời chưa nhận được phiếu", "The system cannot take answers now")),
     }
 )

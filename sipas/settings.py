@@ -159,6 +159,10 @@ _http = _url("http", "https")
 _redis = _url("redis", "rediss", "redis+cluster")
 
 
+def _board_url() -> Any:
+    return _setting("SIPAS_BOARD_URL", "the board's address, for links in messages and for commands that read", _http)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Common:
     """What every part takes."""
@@ -226,7 +230,10 @@ class SurveySettings(PublicSettings):
     )
     spool_dir: Path = _setting("SIPAS_SPOOL_DIR", "directory that keeps answers while Kafka is away", Path)
     spool_max_mb: int = _setting(
-        "SIPAS_SPOOL_MAX_MB", "size at which a worker's spool is full", _number(1, 1_000_000), "256"
+        "SIPAS_SPOOL_MAX_MB",
+        "size at which a worker's spool is full: that of answers, and that of comments",
+        _number(1, 1_000_000),
+        "256",
     )
     languages_dir: Path | None = _setting(
         "SIPAS_LANGUAGES_DIR",
@@ -310,7 +317,7 @@ class NotifierSettings(MemberSettings):
     admin: Address = _setting(
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
-    board_url: str = _setting("SIPAS_BOARD_URL", "the board's address, for links in messages", _http)
+    board_url: str = _board_url()
     smtp_url: str = _setting(
         "SIPAS_SMTP_URL",
         "mail server, smtp://[user:password@]host:port or smtps://…",
@@ -350,6 +357,14 @@ class ClientSettings(Common):
     import_key: str = _setting("SIPAS_IMPORT_KEY", "key of scope import for import and simulate", secret=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReaderSettings(Common):
+    """Commands that read through the board's HTTP API: comments."""
+
+    board_url: str = _board_url()
+    read_key: str = _setting("SIPAS_READ_KEY", "key of scope read for comments", secret=True)
+
+
 ALL: tuple[type[Common], ...] = (
     Common,
     KafkaSettings,
@@ -360,6 +375,7 @@ ALL: tuple[type[Common], ...] = (
     NotifierSettings,
     BoardSettings,
     ClientSettings,
+    ReaderSettings,
     LedgerSettings,
     MemberSettings,
 )

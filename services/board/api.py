@@ -16,6 +16,7 @@ from marshmallow import RAISE, Schema
 from services.board import schemas
 from services.board.alerts import Alert
 from services.board.auth import may_read_live, require_read_key
+from services.board.comments import readable
 from services.board.figures import method_of_block, methods_in_use
 from services.board.parts import Parts, is_current
 from services.board.reading import Question
@@ -68,6 +69,14 @@ def add_api(app: Flask, parts: Parts) -> None:
             [{}, {"readKey": []}],
         ),
         ("/rankings", views.rankings, schemas.RankingQuestion, schemas.Ranking, ("rebuilding",), [{}, {"readKey": []}]),
+        (
+            "/agencies/<agency>/comments",
+            views.comments,
+            schemas.CommentsQuestion,
+            schemas.Comments,
+            ("no-key", "unknown-agency", "comments-away"),
+            [{"readKey": []}],
+        ),
         ("/alerts", views.alerts, schemas.AlertsQuestion, schemas.Alerts, (), [{"readKey": []}]),
     ):
         board.route(path)(
@@ -202,6 +211,15 @@ class _Views:
                 if asked.get("agency") in {None, alert.newest.agency}
             ]
         }
+
+    def comments(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
+        """What citizens wrote about an agency on a day, from the next working day on. Needs a key of scope read."""
+        parts = self._parts
+        require_read_key(request.headers.get("Authorization"), parts.registry())
+        self._check(agency)
+        day = asked["day"]
+        comments = readable(parts.comments, agency, day, today=parts.today(), holidays=parts.holidays)
+        return {"agency": agency, "day": day, "comments": comments}
 
     def _check(self, agency: str) -> bool:
         """Whether the reader may read live; raises `Problem` unknown-agency. Live, an unlisted one is known."""

@@ -9,10 +9,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from services.board import metrics
-from services.board.api import PREFIX, add_api
+from services.board.api import PREFIX, RETRY_AFTER, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
 from services.board.wording import REASONS, wrong
+from sipas.broker import KafkaAway
 from sipas.ledger import LedgerAway
 from sipas.problems import CONTENT_TYPE, Problem
 from sipas.telemetry import logger
@@ -35,6 +36,7 @@ def make_app(parts: Parts) -> Flask:
     app.register_error_handler(Problem, site.failed)
     app.register_error_handler(HTTPException, site.refused)
     app.register_error_handler(LedgerAway, site.without_ledger)
+    app.register_error_handler(KafkaAway, site.without_kafka)
     app.register_error_handler(Exception, site.crashed)
     app.before_request(_begin)
     app.after_request(_end)
@@ -80,6 +82,11 @@ class _Site:
         """Redis is away: the figures are not lost, they cannot be read now."""
         _log.warning("Redis does not answer", reason=str(error))
         return self.failed(Problem("figures-away", headers={"Retry-After": "5"}))
+
+    def without_kafka(self, error: KafkaAway) -> Response:
+        """Comments are read from Kafka when they are asked for; nothing else here waits for it."""
+        _log.warning("Kafka does not answer", reason=str(error))
+        return self.failed(Problem("comments-away", headers=RETRY_AFTER))
 
     def crashed(self, error: Exception) -> Response:
         """A fault of ours, or of the ledger's."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.board.alerts import AlertBook
+from services.board.comments import ReadComments
 from services.board.figures import FALLBACK_METHOD, Figures
 from services.board.wording import wrong
 from sipas.methods import Method
@@ -23,13 +24,15 @@ class Now(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`registry` and `alerts` give the newest snapshot; `now` has a time zone."""
+    """`registry` and `alerts` give the newest snapshot; `now` has a time zone; `holidays` are on no working day."""
 
     registry: Callable[[], Registry]
     alerts: Callable[[], AlertBook]
+    comments: ReadComments
     figures: Figures
     methods: Mapping[str, Method]
     zone: ZoneInfo
+    holidays: Container[date]
     now: Now
     publication_minimum: int
     ranking_minimum: int

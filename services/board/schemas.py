@@ -5,6 +5,7 @@ Error messages of the questions are codes of `wording.yaml`.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -43,6 +44,15 @@ class RankingQuestion(IndexQuestion):
 
 class AlertsQuestion(Question):
     agency = _string("id of the agency; all by default")
+
+
+class CommentsQuestion(Question):
+    day = fields.Date(
+        required=True,
+        validate=validate.Range(date(2000, 1, 1), date(2999, 12, 31), error="not-a-day"),
+        error_messages={"required": "missing", "invalid": "not-a-day", "format": "not-a-day", "null": "missing"},
+        metadata={"description": "the local day of the visit, for example 2026-11-24"},
+    )
 
 
 class Words(Schema):
@@ -172,6 +182,19 @@ class Alert(Schema):
 
 class Alerts(Schema):
     alerts = fields.List(fields.Nested(Alert), required=True)
+
+
+class Comment(Schema):
+    """What a citizen wrote, redacted. It has no id and no time, and its place in the list means nothing."""
+
+    counter = fields.String(required=True, allow_none=True)
+    text = fields.String(required=True)
+
+
+class Comments(Schema):
+    agency = fields.String(required=True)
+    day = fields.Date(required=True)
+    comments = fields.List(fields.Nested(Comment), required=True)
 
 
 class FieldFault(Schema):

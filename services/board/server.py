@@ -15,11 +15,13 @@ from typing import Any
 
 from gevent.pywsgi import WSGIServer
 from gunicorn.app.base import BaseApplication
+from holidays import country_holidays
 from prometheus_client import multiprocess
 
 from services.board import metrics
 from services.board.alerts import AlertFollower
 from services.board.app import make_app
+from services.board.comments import CommentTopic
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
@@ -102,13 +104,22 @@ class Server(BaseApplication):  # type: ignore[misc]
         # every worker listens, and whichever answers adds up the metrics of all; readiness is its own
         WSGIServer(self._admin, admin_app(not_ready, metrics.registry()), log=None).start()
         methods = load_methods()
+        topic = CommentTopic(
+            bootstrap=settings.bootstrap,
+            namespace=settings.namespace,
+            partitions=self._partitions,
+            zone=settings.zone,
+        )
         return make_app(
             Parts(
                 registry=lambda: registry.current,
                 alerts=lambda: alerts.book,
+                comments=topic.read,
                 figures=Figures(TallyReader(ledgers, self._partitions), methods, settings.publication_minimum),
                 methods=methods,
                 zone=settings.zone,
+                # it makes the days of a year, the moon's too, when one of that year is asked for
+                holidays=country_holidays("VN"),
                 now=lambda: datetime.now(UTC),
                 publication_minimum=settings.publication_minimum,
                 ranking_minimum=settings.ranking_minimum,

@@ -21,6 +21,7 @@ REASONS = _part("reasons")
 PAGES = _part("pages")
 
 
-def wrong(field: str, code: str) -> FieldError:
-    """A field error in the words of its code."""
-    return FieldError(field, code, REASONS[code])
+def wrong(field: str, code: str, **values: str) -> FieldError:
+    """A field error in the words of its code, with `values` in their places."""
+    words = REASONS[code]
+    return FieldError(field, code, Text(words.vi.format(**values), words.en.format(**values)))

@@ -121,8 +121,8 @@ class _Site:
         document = _document(counter.code, filled, lang)
         now = self._parts.now()
         try:
-            sheet = self._parts.sheets.make(document, via="form", registry=registry, now=now)
-            self._parts.accept(sheet, request.environ[OVER_LIMIT])
+            submitted = self._parts.sheets.make(document, via="form", registry=registry, now=now)
+            self._parts.accept(submitted, request.environ[OVER_LIMIT])
         except Problem as problem:
             if problem.code not in {"invalid", "unavailable"}:
                 raise
@@ -205,6 +205,7 @@ def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str,
         "language": lang.code,
         "assisted": filled.get("assisted") == "yes",
         "form_token": filled.get("form_token"),
+        "comment": filled.get("comment"),
     }
 
 

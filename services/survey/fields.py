@@ -11,6 +11,8 @@ nothing that they would refuse, or read otherwise.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, NoReturn
@@ -27,6 +29,8 @@ from sipas.problems import FieldError, Problem
 CHANNEL = r"[a-z][a-z-]{0,19}\Z"
 LANGUAGE = r"[a-z]{2,3}\Z"
 """Words without digits: neither can carry a telephone number."""
+MOST_CHARACTERS = 1000
+"""Of a comment, as it is kept. Composing makes three characters one at most, so what is far longer is not looked at."""
 WHOLE = "body"
 """The field that names the document as a whole."""
 _NOT_TAKEN = (msgspec.ValidationError, UnicodeError)
@@ -61,8 +65,25 @@ class _TrueOrFalse(fields.Boolean):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-def _closed(_value: Any) -> NoReturn:
-    raise ValidationError("comments-not-open")
+# what would move a terminal's cursor or turn its text round, and half a surrogate pair, which has no bytes
+_UNWRITABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def tidy(comment: str) -> str | None:
+    """A comment as it is kept: composed, its lines ended by a line feed alone, trimmed. None where it is too long."""
+    if len(comment) > 4 * MOST_CHARACTERS:
+        return None
+    lines = comment.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    tidied = unicodedata.normalize("NFC", _UNWRITABLE.sub("", lines)).strip()
+    return tidied if len(tidied) <= MOST_CHARACTERS else None
+
+
+class _Comment(fields.String):
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        tidied = tidy(super()._deserialize(value, attr, data, **kwargs))
+        if tidied is None:
+            raise ValidationError("comment-too-long")
+        return tidied or None  # an empty one is none
 
 
 def _messages(invalid: str, missing: str = "missing") -> dict[str, Any]:
@@ -93,7 +114,7 @@ class _Sheet(Schema):
     language = _text(LANGUAGE, "not-a-language")
     assisted = _TrueOrFalse(allow_none=True, error_messages=_messages("not-true-or-false"))
     form_token = _text()
-    comment = fields.Raw(validate=_closed, error_messages={"null": "comments-not-open"})
+    comment = _Comment(allow_none=True, error_messages=_messages("not-text"))
 
 
 _SHEET = _Sheet()
@@ -113,6 +134,7 @@ class _RightSheet(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     language: Annotated[str, msgspec.Meta(pattern=f"^{LANGUAGE}")] | None = None
     assisted: bool | None = None
     form_token: str | None = None
+    comment: str | None = None
 
 
 def read_sheet(document: Any) -> tuple[dict[str, Any], list[FieldError]]:
@@ -121,7 +143,16 @@ def read_sheet(document: Any) -> tuple[dict[str, Any], list[FieldError]]:
         right = msgspec.convert(document, _RightSheet)
     except _NOT_TAKEN:
         return judge_sheet(document)
-    return {name: value for name in right.__struct_fields__ if (value := getattr(right, name)) is not None}, []
+    given = {name: value for name in right.__struct_fields__ if (value := getattr(right, name)) is not None}
+    if right.comment is not None:
+        tidied = tidy(right.comment)
+        if tidied is None:
+            return judge_sheet(document)
+        if tidied:
+            given["comment"] = tidied
+        else:
+            del given["comment"]
+    return given, []
 
 
 def judge_sheet(document: Any) -> tuple[dict[str, Any], list[FieldError]]:

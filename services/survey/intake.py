@@ -1,10 +1,14 @@
-"""Where a sheet goes: to Kafka, or to the disk while Kafka is away. `accept` returns only when it is safe there.
+"""Where a sheet goes, and its comment: to Kafka, or to the disk while Kafka is away. `accept` returns only when both
+are safe there.
 
 Kafka is *away* from the first sheet that it did not acknowledge until the background loop has a new connection and
 the oldest spooled sheets went through it. While it is away no request waits for it.
 
 A produce that timed out may have been written all the same. Spooling the sheet then writes it twice with the same
 id, and readers count it once; the other way round it would be lost.
+
+On the disk the comment goes first: where its spool takes no more, the citizen is asked to send again and nothing was
+kept of the sheet, which would otherwise be counted twice when it comes again without an id of its own.
 """
 
 from __future__ import annotations
@@ -16,28 +20,22 @@ from typing import Literal
 
 from services.survey import metrics
 from services.survey.outbox import Outbox
-from services.survey.spool import Spool
-from sipas import events
+from services.survey.sheets import Submitted
+from services.survey.spools import Counted, Spools
 from sipas.broker import KafkaAway, PublishFailed
-from sipas.events import Response
 from sipas.telemetry import logger
 
 RETRY_S = 0.5
-BATCH = 500
 
 _log = logger(__name__)
 
 
-def drain(spool: Spool, outbox: Outbox) -> int:
-    """Send the oldest batch of the spool, then forget it; returns how many. Raises `PublishFailed`."""
-    batch = spool.oldest(BATCH)
-    if batch is None:
-        return 0
-    outbox.send_all([events.decode_response(payload) for payload in batch.payloads])
-    spool.remove(batch)
-    metrics.DRAINED.inc(len(batch.payloads))
-    _show(spool)
-    return len(batch.payloads)
+def drain(spools: Spools, outbox: Outbox) -> Counted:
+    """Send the oldest that is on the disk; returns how many. Raises `PublishFailed`."""
+    sent = spools.drain(outbox)
+    metrics.DRAINED.inc(sum(sent))
+    _show(spools)
+    return sent
 
 
 def _retire(outbox: Outbox) -> None:
@@ -45,23 +43,23 @@ def _retire(outbox: Outbox) -> None:
     threading.Thread(target=outbox.close, name="close", daemon=True).start()
 
 
-def _show(spool: Spool) -> None:
-    metrics.SPOOL_BYTES.set(spool.size)
-    metrics.SPOOL_RECORDS.set(spool.records)
+def _show(spools: Spools) -> None:
+    metrics.SPOOL_BYTES.set(spools.size)
+    metrics.SPOOL_RECORDS.set(sum(spools.records))
 
 
 class Intake:
-    """Takes sheets. `connect` makes an outbox, or raises `KafkaAway`; it is called after fork."""
+    """Takes sheets and comments. `connect` makes an outbox, or raises `KafkaAway`; it is called after fork."""
 
-    def __init__(self, spool: Spool, connect: Callable[[], Outbox]) -> None:
-        self._spool = spool
+    def __init__(self, spools: Spools, connect: Callable[[], Outbox]) -> None:
+        self._spools = spools
         self._connect = connect
         self._outbox: Outbox | None = None
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._loop = threading.Thread(target=self._run, name="drain", daemon=True)
         metrics.KAFKA_AWAY.set(1)
-        _show(spool)
+        _show(spools)
 
     @property
     def kafka_up(self) -> bool:
@@ -71,24 +69,27 @@ class Intake:
     @property
     def has_room(self) -> bool:
         """Whether a sheet would be taken now."""
-        return self.kafka_up or self._spool.has_room
+        return self.kafka_up or self._spools.has_room
 
     def start(self) -> None:
         """Connect, and keep draining, in the background."""
         self._loop.start()
 
-    def accept(self, sheet: Response) -> Literal["accepted", "spooled"]:
-        """Return when the sheet is safe, and where; raises `SpoolFull` when nothing can take it."""
+    def accept(self, submitted: Submitted) -> Literal["accepted", "spooled"]:
+        """Return when sheet and comment are safe, and where; raises `SpoolFull` when nothing can take them."""
+        sheet, comment = submitted
+        letters = (sheet,) if comment is None else (comment, sheet)
         outbox = self._outbox
         if outbox is not None:
             try:
-                outbox.send(sheet)
+                outbox.send(*letters)
             except PublishFailed as reason:
                 self._lost(outbox, str(reason))
             else:
                 return "accepted"
-        self._spool.append(events.encode(sheet))
-        _show(self._spool)
+        for letter in letters:
+            self._spools.append(letter)
+        _show(self._spools)
         self._wake.set()
         return "spooled"
 
@@ -135,19 +136,19 @@ class Intake:
         if self._stop.is_set():
             return None
         try:
-            drain(self._spool, outbox)
+            drain(self._spools, outbox)
         except PublishFailed:
             _retire(outbox)
             return None
         self._outbox = outbox
         metrics.KAFKA_AWAY.set(0)
-        _log.info("Kafka takes answers", spooled=self._spool.records)
+        _log.info("Kafka takes answers", spooled=sum(self._spools.records))
         return outbox
 
     def _drained(self, outbox: Outbox) -> bool:
         """Whether there may be more to drain."""
         try:
-            return drain(self._spool, outbox) > 0
+            return sum(drain(self._spools, outbox)) > 0
         except PublishFailed as reason:
             self._lost(outbox, str(reason))
             return False

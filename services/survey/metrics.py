@@ -16,6 +16,11 @@ RESPONSES = Counter(
     "Answers promised to the citizen: accepted = acknowledged by Kafka, spooled = on this machine's disk",
     ["status", "via"],
 )
+COMMENTS = Counter(
+    "sipas_survey_comments_total",
+    "Comments promised to the citizen together with an answer, by where they are",
+    ["status"],
+)
 REFUSED = Counter("sipas_survey_refused_total", "Requests answered with an error, by the problem's code", ["code"])
 FLAGGED = Counter("sipas_survey_flagged_total", "Answers stored but kept out of the index, by reason", ["flag"])
 UNLIMITED = Counter(
@@ -36,13 +41,19 @@ KAFKA_AWAY = Gauge(
     multiprocess_mode="livesum",
 )
 SPOOL_BYTES = Gauge(
-    "sipas_survey_spool_bytes", "Bytes on this machine's disk that Kafka does not have", multiprocess_mode="livesum"
+    "sipas_survey_spool_bytes",
+    "Bytes of answers and comments on this machine's disk that Kafka does not have",
+    multiprocess_mode="livesum",
 )
 SPOOL_RECORDS = Gauge(
-    "sipas_survey_spool_records", "Answers on this machine's disk that Kafka does not have", multiprocess_mode="livesum"
+    "sipas_survey_spool_records",
+    "Answers and comments on this machine's disk that Kafka does not have",
+    multiprocess_mode="livesum",
 )
-DRAINED = Counter("sipas_survey_drained_total", "Answers that went from the disk to Kafka")
-TORN_BYTES = Counter("sipas_survey_spool_torn_bytes_total", "Bytes of unfinished answers cut from spool files")
+DRAINED = Counter("sipas_survey_drained_total", "Answers and comments that went from the disk to Kafka")
+TORN_BYTES = Counter(
+    "sipas_survey_spool_torn_bytes_total", "Bytes of unfinished answers and comments cut from spool files"
+)
 
 
 def registry() -> CollectorRegistry:

@@ -255,4 +255,6 @@ def _placed(error: FieldError, questions: Mapping[str, str], lang: Language) -> 
         }
     if error.field in {"agency", "sector"}:
         return {"key": "choice", "anchor": "choice", "reason": reason, "text": reason}
+    if error.field == "comment":
+        return {"key": "comment", "anchor": "comment", "reason": reason, "text": reason}
     return {"key": "answers", "anchor": "answers", "reason": reason, "text": reason}

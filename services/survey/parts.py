@@ -13,10 +13,9 @@ from services.survey import metrics
 from services.survey.intake import Intake
 from services.survey.limiter import OverLimit
 from services.survey.pages import Pages
-from services.survey.sheets import Sheets
+from services.survey.sheets import Sheets, Submitted
 from services.survey.spool import SpoolFull
 from services.survey.tokens import FormTokens
-from sipas.events import Response
 from sipas.problems import Problem
 from sipas.registry import Registry
 
@@ -41,18 +40,22 @@ class Parts:
             raise Problem("unavailable", headers=RETRY_AFTER)
         return registry
 
-    def accept(self, sheet: Response, over_limit: OverLimit) -> Literal["accepted", "spooled"]:
-        """Put the sheet where it is safe; raises `Problem` unavailable when it cannot be.
+    def accept(self, submitted: Submitted, over_limit: OverLimit) -> Literal["accepted", "spooled"]:
+        """Put sheet and comment where they are safe; raises `Problem` unavailable when they cannot be.
 
         A sheet without a key that is one too many is flagged, not refused.
         """
+        sheet = submitted.sheet
         if sheet.via == "form" and sheet.counter is not None and over_limit(sheet.counter):
             sheet = msgspec.structs.replace(sheet, flags=(*sheet.flags, "burst"))
+            submitted = submitted._replace(sheet=sheet)
         try:
-            status = self.intake.accept(sheet)
+            status = self.intake.accept(submitted)
         except SpoolFull:
             raise Problem("unavailable", headers=RETRY_AFTER) from None
         metrics.RESPONSES.labels(status, sheet.via).inc()
+        if submitted.comment is not None:
+            metrics.COMMENTS.labels(status).inc()
         for flag in sheet.flags:
             metrics.FLAGGED.labels(flag).inc()
         return status

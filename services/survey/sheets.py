@@ -1,4 +1,5 @@
-"""From what a client sent to the sheet that goes to Kafka. Pure: registry, methods and the time are passed in.
+"""From what a client sent to the sheet, and the comment, that go to Kafka. Pure: registry, methods and the time are
+passed in.
 
 What is decided here, once and for all readers: which agency the sheet is for, the local day it counts for, its flags
 (but for `burst`, which needs the limiter).
@@ -11,14 +12,15 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.survey.fields import Answers, read_sheet
+from services.survey.redaction import redact
 from services.survey.tokens import FormToken, FormTokens
 from services.survey.wording import wrong
 from sipas.codes import normalise
-from sipas.events import Response
+from sipas.events import Comment, Response
 from sipas.problems import FieldError, Problem
 from sipas.registry import Counter, Key, Registry
 
@@ -30,6 +32,13 @@ IMPORT_ONLY = ("answered_on", "channel", "method")
 CHANNELS = {"form": "qr", "submit": "kiosk", "import": "import"}
 
 Via = Literal["form", "submit", "import"]
+
+
+class Submitted(NamedTuple):
+    """What one submission becomes. The two are promised together and then go apart: nothing joins them again."""
+
+    sheet: Response
+    comment: Comment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,8 @@ class Sheets:
         self._tokens = tokens
         self._zone = zone
 
-    def make(self, document: Any, *, via: Via, registry: Registry, now: datetime) -> Response:
-        """The sheet, or `Problem` with everything that is wrong with the submission."""
+    def make(self, document: Any, *, via: Via, registry: Registry, now: datetime) -> Submitted:
+        """The sheet and the comment, or `Problem` with everything that is wrong with the submission."""
         given, errors = read_sheet(document)
         today = now.astimezone(self._zone).date()
         wrong_fields = {error.field for error in errors}
@@ -81,6 +90,8 @@ class Sheets:
             errors += more
         if given.get("answered_on", today) > today:
             errors.append(wrong("answered_on", "in-the-future"))
+        if via == "import" and "comment" in given:
+            errors.append(wrong("comment", "no-comment-with-import"))
         if errors or asked is None:
             raise Problem("invalid", errors=errors)
         if via != "import" and (closed := [name for name in IMPORT_ONLY if name in given]):
@@ -88,7 +99,7 @@ class Sheets:
             raise Problem(lacking, errors=[wrong(name, "needs-import-key") for name in closed])
 
         token = self._token(given, asked)
-        return Response(
+        sheet = Response(
             response_id=token.response_id if token else given.get("response_id") or uuid.uuid4(),
             agency=asked.agency,
             place=asked.place,
@@ -104,6 +115,7 @@ class Sheets:
             assisted=given.get("assisted", False),
             flags=_flags(token, now) if via == "form" else (),
         )
+        return Submitted(sheet, _comment(given["comment"], sheet, token) if "comment" in given else None)
 
     def _asked(
         self, given: Mapping[str, Any], counter: Counter | None, via: Via, registry: Registry
@@ -163,6 +175,17 @@ def find_counter(text: str, registry: Registry) -> Counter:
     if counter.status == "revoked":
         raise Problem("revoked-counter", errors=[wrong("counter", "revoked-counter")])
     return counter
+
+
+def _comment(text: str, sheet: Response, token: FormToken | None) -> Comment:
+    """Redacted before anything else sees it. Without a form's token its id is another one each time it is sent."""
+    return Comment(
+        id=(token and token.comment_id) or uuid.uuid4(),
+        agency=sheet.agency,
+        counter=sheet.counter,
+        day=sheet.answered_on,
+        text=redact(text),
+    )
 
 
 def _flags(token: FormToken | None, now: datetime) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Answers on this machine's disk while Kafka is away.
+"""Answers, or comments, on this machine's disk while Kafka is away; `spools.py` has one spool of each.
 
 Each process has a directory of its own below the spool directory and holds a lock on it, which the kernel drops
 when the process dies, however it dies. In it lie segments: files of frames (`frames.py`), appended to, never changed.
@@ -8,7 +8,7 @@ Invariants:
 - An answer leaves only by `remove`, after Kafka has acknowledged it. A crash between the two sends it twice, with
   the same id, and it is counted once.
 - A segment's name is the time it was begun, so the order of names is the order of answers, also after `adopt` has
-  moved the segments of dead processes here.
+  moved the segments of dead processes here. (Comments: another name, and no order.)
 - After a failed fsync nothing more is promised: Linux forgets the error, and the next fsync would lie.
 """
 
@@ -62,11 +62,13 @@ class Spool:
         max_bytes: int,
         sync: Callable[[int], object] = os.fsync,
         segment_bytes: int = SEGMENT_BYTES,
+        new_name: Callable[[], str] = lambda: f"{time.time_ns():020d}",
     ) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._sync = sync
         self._segment_bytes = segment_bytes
+        self._new_name = new_name
         self._lock = threading.Lock()
         self._sync_lock = threading.Lock()
         self._segments: list[_Segment] = []
@@ -203,7 +205,7 @@ class Spool:
             self._synced = self._written
             os.close(self._fd)
             self._fd = None
-        path = self._home / f"{time.time_ns():020d}-{self._home.name[:8]}{SUFFIX}"
+        path = self._home / f"{self._new_name()}-{self._home.name[:8]}{SUFFIX}"
         try:
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as reason:

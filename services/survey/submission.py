@@ -51,9 +51,9 @@ class Submission:
         registry = self._parts.registry()
         via = via_of(_key(environ, registry))
         document = read_json(body_of(environ, "application/json", "needs-json"))
-        sheet = self._parts.sheets.make(document, via=via, registry=registry, now=self._parts.now())
-        status = self._parts.accept(sheet, environ[OVER_LIMIT])
-        return _encode({"response_id": sheet.response_id, "status": status})
+        submitted = self._parts.sheets.make(document, via=via, registry=registry, now=self._parts.now())
+        status = self._parts.accept(submitted, environ[OVER_LIMIT])
+        return _encode({"response_id": submitted.sheet.response_id, "status": status})
 
 
 def _key(environ: WSGIEnvironment, registry: Registry) -> Key | None:

@@ -24,7 +24,7 @@ from services.survey.pages import Pages, Site
 from services.survey.parts import Parts
 from services.survey.registry_copy import RegistryCopy
 from services.survey.sheets import Sheets
-from services.survey.spool import Spool
+from services.survey.spools import Spools
 from services.survey.tokens import FormTokens
 from sipas.broker import Log, Publisher, Topics, require_fast_checksums
 from sipas.follower import RegistryFollower
@@ -51,12 +51,12 @@ class Worker:
         self._follower: RegistryFollower | None = None
         self._copied: RegistryFollower | None = None
         self._waiting_for = "the registry was not read yet"
-        self._spool = Spool(settings.spool_dir, max_bytes=settings.spool_max_mb * 1024 * 1024, sync=sync)
-        if adopted := self._spool.adopt():
-            _log.info("adopted answers of a process that died", records=adopted, cut_bytes=self._spool.cut_bytes)
-            metrics.TORN_BYTES.inc(self._spool.cut_bytes)
+        self._spools = Spools.open(settings.spool_dir, max_bytes=settings.spool_max_mb * 1024 * 1024, sync=sync)
+        if any(adopted := self._spools.adopt()):
+            _log.info("adopted answers of a process that died", **adopted._asdict(), cut_bytes=self._spools.cut_bytes)
+            metrics.TORN_BYTES.inc(self._spools.cut_bytes)
         self._copy = RegistryCopy(settings.spool_dir, settings.namespace, sync=sync)
-        self._intake = Intake(self._spool, self._connect)
+        self._intake = Intake(self._spools, self._connect)
         methods = load_methods()
         tokens = FormTokens(settings.secret)
         answers = MappingProxyType({method.id: Answers(method) for method in methods.values()})
@@ -92,7 +92,7 @@ class Worker:
     def stop(self) -> None:
         """Let go of Kafka and of the spool; requests have ended before."""
         self._intake.stop()
-        self._spool.close()
+        self._spools.close()
 
     @property
     def has_registry(self) -> bool:
@@ -115,7 +115,7 @@ class Worker:
     def _connect(self) -> Outbox:
         settings = self._settings
         publisher = Publisher(settings.bootstrap, delivery_timeout_s=ACK_S, client_id=f"{settings.namespace}-survey")
-        return Outbox(publisher, settings.namespace)
+        return Outbox(publisher, settings.namespace, settings.zone)
 
     def _follow(self) -> None:
         while True:

@@ -11,15 +11,18 @@ from msgspec import Struct
 from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_headers
 from services.aggregator.fold import sheet_of
 from services.board.alerts import changes_in
+from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
 from services.notifier.judge import Total
 from services.notifier.message import compose, load_words
 from services.notifier.record import read_alert_record
+from services.survey.redaction import redact
 from sipas.events import (
     HEADER_NAMES,
     TYPES,
     AgencyDay,
     AlertChanged,
+    Comment,
     Delivered,
     Entry,
     MalformedEvent,
@@ -27,6 +30,7 @@ from sipas.events import (
     Response,
     decode_agency_day,
     decode_alert,
+    decode_comment,
     decode_delivered,
     decode_entry,
     decode_rebuilt,
@@ -45,6 +49,7 @@ from tests.contract.json_schema import faults
 
 DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Response]: decode_response,
+    TYPES[Comment]: decode_comment,
     TYPES[AgencyDay]: decode_agency_day,
     TYPES[Rebuilt]: decode_rebuilt,
     TYPES[AlertChanged]: decode_alert,
@@ -190,6 +195,13 @@ def test_the_aggregator_counts_the_sheet(example: Example) -> None:
     criteria = {id_: frozenset(method.codes) for id_, method in load_methods().items()}
     response = decode_response(example.value)
     assert sheet_of(response, criteria).agency == example.keyed
+
+
+@named(of_topic("comments"))
+def test_the_board_reads_a_comment_of_its_agency_and_day(example: Example) -> None:
+    written = decode_comment(example.value)
+    assert comments_of([example, example], example.keyed, written.day) == [written]
+    assert redact(written.text) == written.text
 
 
 def test_the_totals_of_an_agency_day_are_those_of_whole_sheets() -> None:

@@ -7,17 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask.testing import FlaskClient
+from holidays import country_holidays
 
 from services.aggregator.fold import Shelves, fold, sheet_of
 from services.aggregator.loop import writes_of
 from services.aggregator.publish import Mark, _show
 from services.board.alerts import AlertBook
 from services.board.app import make_app
+from services.board.comments import ReadComments
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
 from sipas.broker import partition_of
-from sipas.events import Entry, Response
+from sipas.events import Comment, Entry, Response
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
 from sipas.registry import Registry, token_hash
@@ -67,21 +69,34 @@ PROVINCE = (
 class BoardStack:
     """`count` puts sheets into the ledger, `get` asks the board."""
 
-    def __init__(self, url: str, namespace: str, entries: Iterable[Entry] = PROVINCE, *, demo: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        entries: Iterable[Entry] = PROVINCE,
+        *,
+        demo: bool = False,
+        read_comments: ReadComments | None = None,
+    ) -> None:
         self.methods = load_methods()
         self.ledgers = Ledgers(url, namespace)
         self.keys = [TallyKeys.of(self.ledgers, number) for number in range(PARTITIONS)]
         self.alerts = AlertBook()
+        self.comments: list[Comment] = []
+        self.now = NOW
         for keys in self.keys:
             keys.slot.create(0, {"offset": -1, "rebuild_until": 0, "rebuilt": 1})
         registry = Registry.fold(entries)
         parts = Parts(
             registry=lambda: registry,
             alerts=lambda: self.alerts,
+            comments=read_comments
+            or (lambda agency, day: [one for one in self.comments if (one.agency, one.day) == (agency, day)]),
             figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, 5),
             methods=self.methods,
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
-            now=lambda: NOW,
+            holidays=country_holidays("VN"),
+            now=lambda: self.now,
             publication_minimum=5,
             ranking_minimum=30,
             demo=demo,

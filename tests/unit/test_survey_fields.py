@@ -23,6 +23,9 @@ GIVEN_ANSWERS = st.dictionaries(st.sampled_from([*METHOD.codes, "OTHER"]), LEVEL
 WORDS = st.text(string.ascii_lowercase + "-", max_size=22) | st.sampled_from(["vi", "en", "vi\n", "kiosk-1", "Vi"])
 UUIDS = st.uuids().flatmap(lambda one: st.sampled_from([str(one), one.hex, f"{{{one}}}", one.urn, str(one).upper()]))
 DAYS = st.dates().map(str) | st.datetimes().map(str) | st.sampled_from(["2026-W47", "20261122", "2026-11-22 "])
+COMMENTS = st.text(max_size=30) | st.sampled_from(
+    ["x" * 1000, "x" * 1001, "e\u0302" * 1001, " " * 4001, "\r\n", "\ud800"]
+)
 SHEETS = st.fixed_dictionaries(
     {"answers": GIVEN_ANSWERS | ANYTHING},
     optional={
@@ -36,7 +39,7 @@ SHEETS = st.fixed_dictionaries(
         "language": WORDS | ANYTHING,
         "assisted": ANYTHING,
         "form_token": ANYTHING,
-        "comment": ANYTHING,
+        "comment": COMMENTS | ANYTHING,
         "phone": ANYTHING,
     },
 )

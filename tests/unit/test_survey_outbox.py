@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -53,13 +54,13 @@ def sheet() -> Response:
 
 
 def gathered(outbox: Outbox, count: int) -> None:
-    while len(outbox._next.sheets) < count:
+    while len(outbox._next.letters) < count:
         pass
 
 
 def test_what_comes_while_a_batch_is_away_goes_together_in_the_next() -> None:
     broker = Broker()
-    outbox = Outbox(cast("Publisher", broker), "t")
+    outbox = Outbox(cast("Publisher", broker), "t", ZoneInfo("Asia/Ho_Chi_Minh"))
     with ThreadPoolExecutor(11) as clients:
         first = clients.submit(outbox.send, sheet())
         assert broker.asked.wait(10)
@@ -75,7 +76,7 @@ def test_what_comes_while_a_batch_is_away_goes_together_in_the_next() -> None:
 def test_after_a_failure_those_who_wait_fail_too_and_kafka_is_not_asked_again() -> None:
     broker = Broker()
     broker.away.set()
-    outbox = Outbox(cast("Publisher", broker), "t")
+    outbox = Outbox(cast("Publisher", broker), "t", ZoneInfo("Asia/Ho_Chi_Minh"))
     with ThreadPoolExecutor(6) as clients:
         first = clients.submit(outbox.send, sheet())
         assert broker.asked.wait(10)

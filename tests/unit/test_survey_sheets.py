@@ -6,11 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from itsdangerous import URLSafeSerializer
 
 from services.survey.fields import Answers
-from services.survey.sheets import Sheets, Via
+from services.survey.sheets import Sheets, Submitted, Via
 from services.survey.tokens import FormTokens
-from sipas.events import Response
+from sipas.events import Comment, Response
 from sipas.methods import load_methods
 from sipas.problems import Problem
 from sipas.registry import Registry
@@ -25,6 +26,16 @@ REGISTRY = Registry.fold(small_registry())
 
 
 def make(via: Via = "submit", now: datetime = NOW, **given: Any) -> Response:
+    return submitted(via, now, **given).sheet
+
+
+def comment(via: Via = "submit", now: datetime = NOW, **given: Any) -> Comment:
+    found = submitted(via, now, **given).comment
+    assert found is not None
+    return found
+
+
+def submitted(via: Via = "submit", now: datetime = NOW, **given: Any) -> Submitted:
     document = {"counter": OPEN, "answers": {"ACCESS": 4}} | given
     document = {name: value for name, value in document.items() if value != "absent"}
     return SHEETS.make(document, via=via, registry=REGISTRY, now=now)
@@ -227,8 +238,9 @@ def test_others_may_not_say_what_an_import_may(field: str) -> None:
         ({"answers": None}, {("answers", "missing")}),
         ({"answers": "absent"}, {("answers", "missing")}),
         ({"name": "Nguyễn Văn A"}, {("name", "unknown-field")}),
-        ({"comment": "chậm"}, {("comment", "comments-not-open")}),
-        ({"comment": None}, {("comment", "comments-not-open")}),
+        ({"comment": 7}, {("comment", "not-text")}),
+        ({"comment": "x" * 1001}, {("comment", "comment-too-long")}),
+        ({"comment": " " * 5000}, {("comment", "comment-too-long")}),
         ({"response_id": 7}, {("response_id", "not-a-uuid")}),
         ({"assisted": 1}, {("assisted", "not-true-or-false")}),
         ({"assisted": "true"}, {("assisted", "not-true-or-false")}),
@@ -243,5 +255,70 @@ def test_a_wrong_field_is_named(given: dict[str, Any], expected: set[tuple[str, 
 
 
 def test_optional_fields_may_be_null() -> None:
-    names = ("response_id", "agency", "sector", "language", "assisted", "form_token")
+    names = ("response_id", "agency", "sector", "language", "assisted", "form_token", "comment")
     assert make(**dict.fromkeys(names)).agency == "so-a"
+
+
+# --- comments
+
+
+def test_a_comment_has_agency_counter_and_day_and_nothing_else_of_its_sheet() -> None:
+    token = TOKENS.make(OPEN, now=NOW - timedelta(days=1))
+    sheet, found = submitted("form", form_token=token, comment="Chờ lâu quá")
+    assert found is not None
+    assert (found.agency, found.counter, found.day, found.text) == ("so-a", OPEN, date(2026, 11, 21), "Chờ lâu quá")
+    assert set(found.__struct_fields__) == {"id", "agency", "counter", "day", "text"}
+    assert found.id != sheet.response_id
+
+
+def test_a_comment_is_redacted() -> None:
+    assert comment(comment="Gọi tôi 0912 345 678").text == "Gọi tôi [số điện thoại]"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("  Chậm\r\nvà đông \n", "Chậm\nvà đông"),
+        ("Cha\u0323\u0302m", "Chậm"),
+        ("a\x1b[31m\x00b\tc", "a[31mb c"),
+        ("a\u202eb\ud800c", "abc"),
+        ("đ" * 1000, "đ" * 1000),
+        ("e\u0323\u0302" * 1000, "ệ" * 1000),
+        ("🙏🏽", "🙏🏽"),
+    ],
+)
+def test_a_comment_is_kept_as_it_reads(written: str, kept: str) -> None:
+    assert comment(comment=written).text == kept
+
+
+@pytest.mark.parametrize("empty", ["", " \r\n\t ", "\x00", None])
+def test_an_empty_comment_is_none(empty: str | None) -> None:
+    assert submitted(comment=empty).comment is None
+
+
+def test_a_form_sent_twice_gives_one_id_of_the_comment_too() -> None:
+    token = TOKENS.make(OPEN, now=NOW - timedelta(minutes=1))
+    first, second = (comment("form", form_token=token, comment="chậm") for _ in range(2))
+    assert first.id == second.id
+
+
+def test_without_a_form_of_ours_a_comment_has_another_id_each_time() -> None:
+    response_id = str(uuid.uuid4())
+    first, second = (comment(response_id=response_id, comment="chậm") for _ in range(2))
+    assert first.id.version == second.id.version == 4
+    assert len({first.id, second.id, uuid.UUID(response_id)}) == 3
+
+
+def test_a_form_that_was_opened_before_there_were_comments_is_still_one_of_ours() -> None:
+    old: Any = URLSafeSerializer("s" * 40, salt="sipas.form").dumps(
+        [OPEN, uuid.uuid4().hex, int((NOW - timedelta(minutes=1)).timestamp())]
+    )
+    sheet, found = submitted("form", form_token=old, comment="chậm")
+    assert sheet.flags == ()
+    assert found is not None
+    assert found.id.version == 4
+
+
+def test_an_import_carries_no_comment() -> None:
+    assert errors("import", comment="chậm") == {("comment", "no-comment-with-import")}
+    assert submitted("import", comment=" ").comment is None
