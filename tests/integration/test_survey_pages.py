@@ -203,8 +203,10 @@ def test_a_form_that_lacks_something_comes_back_with_all_that_was_said(survey: S
     assert "#choice" in again.links
 
 
-def test_the_notice_names_the_unit_of_the_place(survey: Survey) -> None:
+def test_the_form_tells_what_the_survey_is_and_who_answers_for_it(survey: Survey) -> None:
     text = survey.ask("GET", f"/{OPEN}").text
+    assert "phỏng theo" in text
+    assert "Khảo sát ẩn danh, tự nguyện" in text
     assert text.index("Tổ một cửa Trung tâm, điện thoại 0299 222") < text.index("<fieldset")
     assert "One-stop team" in survey.ask("GET", f"/{OPEN}?lang=en").text
 
