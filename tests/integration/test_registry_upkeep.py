@@ -15,7 +15,7 @@ from tests.servers import KafkaServer, wait_until
 from tests.survey_stack import OPEN, REVOKED, SHARED, UNKNOWN, Survey, set_up_namespace, small_registry, wide_counters
 from tests.unit.registry_tables import CODE, TABLES, csv_files, saved, workbook_of
 
-MANY = 10_000
+MANY = 5_000
 
 
 @pytest.fixture
@@ -72,6 +72,15 @@ class TestSpreadsheets:
     def test_a_file_whose_list_is_said(self, made: Run, tmp_path: Path) -> None:
         (tmp_path / "khối.txt").write_bytes(csv_files(TABLES)[0].content)
         assert "1 entries recorded" in made("registry", "load", str(tmp_path / "khối.txt"), "--list", "blocks").stdout
+
+    def test_the_export_is_a_workbook_to_go_on_with(self, made: Run, tmp_path: Path) -> None:
+        (workbook,) = saved(workbook_of(TABLES))
+        file = tmp_path / workbook.name
+        file.write_bytes(workbook.content)
+        made("registry", "load", str(file))
+        made("registry", "revoke", CODE, "--new")
+        made("registry", "export", "--xlsx", str(file))
+        assert "as the file says" in made("registry", "diff", str(file)).stdout
 
 
 class TestKilled:
