@@ -59,8 +59,7 @@ def read_files(
     `parts`: tables whose rows belong to elements of a list. `table`: which one every CSV file is.
     """
     parts = parts or {}
-    columns = {name: columns_of(shape) for name, shape in lists.items()}
-    columns |= {name: part_columns(part, lists) for name, part in parts.items()}
+    columns = table_columns(lists, parts)
     every_column = sorted({column for of in columns.values() for column in of})
     tables = _Tables(columns, load_words(list(columns), every_column), table)
     elements: list[Element] = []
@@ -73,6 +72,12 @@ def read_files(
     faults += wrong
     things, wrong = read_elements(elements, lists)
     return things, in_order([*faults, *wrong], [source.name for source in sources])
+
+
+def table_columns(lists: Mapping[str, Shape], parts: Mapping[str, Part]) -> dict[str, dict[str, Column]]:
+    """The tables that there may be, and their columns."""
+    columns = {name: columns_of(shape) for name, shape in lists.items()}
+    return columns | {name: part_columns(part, lists) for name, part in parts.items()}
 
 
 def in_order(faults: Sequence[Fault], names: Sequence[str]) -> list[Fault]:

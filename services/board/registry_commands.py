@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,10 @@ from services.board.entries import write_entries
 from services.board.list_files import Source, in_order
 from services.board.lists import Fault
 from services.board.registry_file import Wanted
+from services.board.registry_rows import registry_rows
 from services.board.revoke_command import revoke
 from services.board.source_argument import SourceArgument
+from services.board.xlsx_export import write_workbook
 from sipas.broker import Topics
 from sipas.codes import new_code, printed
 from sipas.follower import read_whole
@@ -98,10 +101,23 @@ def diff(files: tuple[Source, ...], table: str | None, as_json: bool) -> None:
 
 
 @registry.command()
-def export() -> None:
-    """Print the registry as JSON: agencies, blocks, places, counters, targets, rules; never a key."""
+@click.option(
+    "--xlsx",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write the tables to keep it in instead: the newest version of everything; loading them changes nothing",
+)
+def export(xlsx: Path | None) -> None:
+    """Print the registry of today as JSON: agencies, blocks, places, counters, targets, rules; never a key."""
     settings = load_or_exit(KafkaSettings)
     now = _recorded(settings)
+    if xlsx is not None:
+        try:
+            write_workbook(registry_rows(now), xlsx)
+        except OSError as reason:
+            raise click.ClickException(f"{xlsx} cannot be written: {reason.strerror}") from reason
+        click.echo(f"{xlsx} holds the registry; next: sipas registry diff {xlsx}")
+        return
     if now.facts is not None:
         now = now.as_of(datetime.now(ZoneInfo(now.facts.timezone)).date())
     parts: dict[str, Any] = {

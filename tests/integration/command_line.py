@@ -26,7 +26,7 @@ def sipas(environment: Mapping[str, str]) -> Run:
             env=environment_with({**environment, **settings}),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == code, done
