@@ -16,8 +16,9 @@ from deploy.local.programs import ROOT
 from sipas.broker import partition_of
 from sipas.events import Comment, decode_comment, midnight_ms
 from tests.integration.test_board_process import Service
-from tests.integration.test_survey import FORM, GOOD, Inputs, in_log
+from tests.integration.test_survey import FORM, GOOD, in_log
 from tests.servers import KafkaServer, RedisServer, free_port, wait_until
+from tests.survey_page import Page
 from tests.survey_stack import OPEN, SUBMIT_KEY, Answer, Survey, records, set_up_namespace, small_registry
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -69,7 +70,7 @@ def test_the_form_has_a_box_for_it_and_sent_twice_it_is_one_comment(kafka: Kafka
     page = survey.ask("GET", f"/{OPEN}").text
     assert 'maxlength="1000"' in page
     assert "Vui lòng không ghi thông tin cá nhân" in page
-    sent = Inputs(page).fields | {"answers.ACCESS": "4", "comment": "hai lần"}
+    sent = Page(page).fields | {"answers.ACCESS": "4", "comment": "hai lần"}
     assert [post(survey, sent).status for _ in range(2)] == [303, 303]
     ids = [one.id for one in comments(kafka, survey) if one.text == "hai lần"]
     assert len(ids) == 2
@@ -77,7 +78,7 @@ def test_the_form_has_a_box_for_it_and_sent_twice_it_is_one_comment(kafka: Kafka
 
 
 def test_a_form_that_comes_back_keeps_what_was_written(survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     answer = post(survey, form | {"comment": "\n<b>Chậm</b> & đông"})
     assert answer.status == 422
     assert "<textarea" in answer.text
@@ -85,7 +86,7 @@ def test_a_form_that_comes_back_keeps_what_was_written(survey: Survey) -> None:
 
 
 def test_a_comment_that_is_too_long_is_told_at_its_box(survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     answer = post(survey, form | {"answers.ACCESS": "4", "comment": "dài " * 300})
     assert answer.status == 422
     assert 'href="#comment"' in answer.text
@@ -93,7 +94,7 @@ def test_a_comment_that_is_too_long_is_told_at_its_box(survey: Survey) -> None:
 
 
 def test_a_thousand_letters_of_three_bytes_fit_into_a_form(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     assert post(survey, form | {"answers.ACCESS": "4", "comment": "ệ" * 1000}).status == 303
     assert "ệ" * 1000 in {one.text for one in comments(kafka, survey)}
 
@@ -128,7 +129,7 @@ def test_what_a_citizen_writes_of_a_person_is_written_down_nowhere(tmp_path: Pat
             Service("aggregator", tmp_path / "aggregator", port, settings) as aggregator,
             Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey,
         ):
-            form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+            form = Page(survey.ask("GET", f"/{OPEN}").text).fields
             assert survey.submit(GOOD | {"comment": PERSONAL}, SUBMIT_KEY).json["status"] == "accepted"
             assert post(survey, form | {"answers.ACCESS": "4", "comment": PERSONAL}).status == 303
             assert survey.submit(GOOD | {"comment": PERSONAL * 40}, SUBMIT_KEY).status == 422
@@ -173,7 +174,7 @@ def test_a_survey_that_ends_while_kafka_is_away_leaves_its_comments_to_sipas_spo
     with KafkaServer(tmp_path / "kafka") as kafka:
         set_up_namespace(kafka.bootstrap, namespace, small_registry())
         with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
-            form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields | {"answers.ACCESS": "4"}
+            form = Page(survey.ask("GET", f"/{OPEN}").text).fields | {"answers.ACCESS": "4"}
             kafka.kill()
             for number in range(5):
                 assert survey.submit(GOOD | {"comment": f"góp ý {number}"}, SUBMIT_KEY).json["status"] == "spooled"
