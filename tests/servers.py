@@ -216,11 +216,15 @@ class Program:
 
 
 class KafkaServer(Program):
-    """One KRaft node, Apache Kafka itself. `data` survives stop, kill and start; `wipe` empties it."""
+    """One KRaft node, Apache Kafka itself. `data` survives stop, kill and start; `wipe` empties it.
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    `properties`: the broker's own, beside those of the local stack.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None, properties: Mapping[str, str] | None = None) -> None:
         self.port = port or free_port()
         self.data = directory / "kafka-data"
+        self._more = "".join(f"{name}={value}\n" for name, value in (properties or {}).items())
         self._properties = directory / "kafka.properties"
         super().__init__("kafka", programs.kafka_command(self._properties), directory)
         self._controller_port = free_port()
@@ -237,7 +241,7 @@ class KafkaServer(Program):
         self.directory.mkdir(parents=True, exist_ok=True)
         if not (self.data / "meta.properties").exists():
             self._properties.write_text(
-                programs.kafka_properties(self.port, self._controller_port, self.data), encoding="utf-8"
+                programs.kafka_properties(self.port, self._controller_port, self.data) + self._more, encoding="utf-8"
             )
             format_command = programs.kafka_format_command(self._properties, CLUSTER_ID)
             subprocess.run(format_command, check=True, capture_output=True)

@@ -186,8 +186,15 @@ def test_the_command_prints_a_days_comments(kafka: KafkaServer, stack: Stack) ->
     assert ask("--day", "20/11/2026").returncode == 2
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
 # a client of kafka-python whose constructor fails leaves its sockets to the garbage collector, which warns
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("collected")
 def test_without_kafka_the_answer_says_that_comments_cannot_be_read_now(
     redis_server: RedisServer, namespace: str
 ) -> None:
@@ -197,4 +204,3 @@ def test_without_kafka_the_answer_says_that_comments_cannot_be_read_now(
     problem = made.get(PATH, READ, day="2026-11-20")
     assert (made.status, problem["code"]) == (503, "comments-away")
     made.ledgers.close()
-    gc.collect()

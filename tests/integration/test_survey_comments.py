@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,10 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from deploy.local.programs import ROOT
 from sipas.broker import partition_of
 from sipas.events import Comment, decode_comment, midnight_ms
-from tests.integration.test_survey import FORM, GOOD, Inputs, in_log
-from tests.servers import KafkaServer, RedisServer, wait_until
+from tests.integration.test_board_process import Service
+from tests.integration.test_survey import FORM, GOOD, in_log
+from tests.servers import KafkaServer, RedisServer, free_port, wait_until
+from tests.survey_page import Page
 from tests.survey_stack import OPEN, SUBMIT_KEY, Answer, Survey, records, set_up_namespace, small_registry
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -59,17 +63,14 @@ def test_nothing_of_its_record_leads_to_the_sheet(kafka: KafkaServer, survey: Su
     assert said["ce_id"].decode() == str(comment.id) != response_id
     assert said["ce_time"].decode() == f"{comment.day}T00:00:00Z"
     assert record.timestamp == midnight_ms(comment.day, ZONE)
-    assert comment.day in {
-        datetime.now(UTC).astimezone(ZONE).date(),
-        datetime.fromtimestamp(record.timestamp / 1000, ZONE).date(),
-    }
+    assert comment.day == in_log(kafka, survey)[response_id].answered_on
 
 
 def test_the_form_has_a_box_for_it_and_sent_twice_it_is_one_comment(kafka: KafkaServer, survey: Survey) -> None:
     page = survey.ask("GET", f"/{OPEN}").text
     assert 'maxlength="1000"' in page
     assert "Vui lòng không ghi thông tin cá nhân" in page
-    sent = Inputs(page).fields | {"answers.ACCESS": "4", "comment": "hai lần"}
+    sent = Page(page).fields | {"answers.ACCESS": "4", "comment": "hai lần"}
     assert [post(survey, sent).status for _ in range(2)] == [303, 303]
     ids = [one.id for one in comments(kafka, survey) if one.text == "hai lần"]
     assert len(ids) == 2
@@ -77,7 +78,7 @@ def test_the_form_has_a_box_for_it_and_sent_twice_it_is_one_comment(kafka: Kafka
 
 
 def test_a_form_that_comes_back_keeps_what_was_written(survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     answer = post(survey, form | {"comment": "\n<b>Chậm</b> & đông"})
     assert answer.status == 422
     assert "<textarea" in answer.text
@@ -85,7 +86,7 @@ def test_a_form_that_comes_back_keeps_what_was_written(survey: Survey) -> None:
 
 
 def test_a_comment_that_is_too_long_is_told_at_its_box(survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     answer = post(survey, form | {"answers.ACCESS": "4", "comment": "dài " * 300})
     assert answer.status == 422
     assert 'href="#comment"' in answer.text
@@ -93,7 +94,7 @@ def test_a_comment_that_is_too_long_is_told_at_its_box(survey: Survey) -> None:
 
 
 def test_a_thousand_letters_of_three_bytes_fit_into_a_form(kafka: KafkaServer, survey: Survey) -> None:
-    form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+    form = Page(survey.ask("GET", f"/{OPEN}").text).fields
     assert post(survey, form | {"answers.ACCESS": "4", "comment": "ệ" * 1000}).status == 303
     assert "ệ" * 1000 in {one.text for one in comments(kafka, survey)}
 
@@ -112,11 +113,23 @@ def bytes_below(directory: Path) -> bytes:
 
 
 def test_what_a_citizen_writes_of_a_person_is_written_down_nowhere(tmp_path: Path, namespace: str) -> None:
-    """Read are the bytes on the disk: Kafka's whole data directory, where nothing is compressed, spool and logs."""
+    """Read are the bytes on the disk: Kafka's whole data directory, where nothing is compressed, Redis's that counts
+    the answers, the spool, and what each of them logs.
+    """
     with KafkaServer(tmp_path / "kafka") as kafka, RedisServer(tmp_path / "redis") as redis:
         set_up_namespace(kafka.bootstrap, namespace, small_registry())
-        with Survey(kafka.bootstrap, namespace, tmp_path / "survey", SIPAS_REDIS_URL=redis.url) as survey:
-            form = Inputs(survey.ask("GET", f"/{OPEN}").text).fields
+        port = free_port()
+        settings = {
+            "SIPAS_NAMESPACE": namespace,
+            "SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap,
+            "SIPAS_REDIS_URL": redis.url,
+            "SIPAS_AGGREGATOR_ADMIN": f"127.0.0.1:{port}",
+        }
+        with (
+            Service("aggregator", tmp_path / "aggregator", port, settings) as aggregator,
+            Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey,
+        ):
+            form = Page(survey.ask("GET", f"/{OPEN}").text).fields
             assert survey.submit(GOOD | {"comment": PERSONAL}, SUBMIT_KEY).json["status"] == "accepted"
             assert post(survey, form | {"answers.ACCESS": "4", "comment": PERSONAL}).status == 303
             assert survey.submit(GOOD | {"comment": PERSONAL * 40}, SUBMIT_KEY).status == 422
@@ -127,11 +140,13 @@ def test_what_a_citizen_writes_of_a_person_is_written_down_nowhere(tmp_path: Pat
             assert REDACTED.encode() in spooled
             kafka.resume()
             wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
+            wait_until(lambda: b"so-a" in bytes_below(redis.data), what="an answer in Redis")
             metrics = survey.admin("/metrics").body
         kafka.stop()
         on_disk = bytes_below(kafka.data)
         assert on_disk.count(REDACTED.encode()) >= 3
-        for where in (on_disk, spooled, survey.log.encode(), metrics, bytes_below(redis.data), kafka.log.encode()):
+        logs = (survey.log + aggregator.log + kafka.log).encode()
+        for where in (on_disk, spooled, logs, metrics, bytes_below(redis.data)):
             assert not SECRET.search(where)
         assert "Gọi" not in survey.log
 
@@ -151,3 +166,29 @@ def test_on_the_disk_no_file_holds_both_and_no_name_tells_when_a_comment_came(tm
             (held,) = comment_files
             name = held.name.partition("-")[0]
             assert not (name.isdigit() and abs(int(name) / 1e9 - began) < 3600)
+
+
+def test_a_survey_that_ends_while_kafka_is_away_leaves_its_comments_to_sipas_spool_drain(
+    tmp_path: Path, namespace: str
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            form = Page(survey.ask("GET", f"/{OPEN}").text).fields | {"answers.ACCESS": "4"}
+            kafka.kill()
+            for number in range(5):
+                assert survey.submit(GOOD | {"comment": f"góp ý {number}"}, SUBMIT_KEY).json["status"] == "spooled"
+            assert post(survey, form | {"comment": "hai lần"}).status == 303
+            assert post(survey, form | {"comment": "hai lần"}).status == 303
+            survey.kill()
+        command = [str(ROOT / ".venv/bin/sipas"), "spool", "drain"]
+        away = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert (away.returncode, "7 answers and 7 comments stay on the disk" in away.stderr) == (1, True)
+        kafka.start()
+        drained = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert (drained.returncode, drained.stdout) == (0, "7 answers and 7 comments sent\n")
+        found = comments(kafka, survey)
+        assert sorted({one.text for one in found}) == [*(f"góp ý {number}" for number in range(5)), "hai lần"]
+        assert len({one.id for one in found}) == 6
+        again = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        assert again.stdout == "nothing is left on the disk\n"

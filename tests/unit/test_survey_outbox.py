@@ -12,23 +12,32 @@ import pytest
 
 from services.survey.outbox import Outbox
 from sipas.broker import Publisher, PublishFailed, Sent
-from sipas.events import Response
+from sipas.events import Comment, Response
 
 
 class Broker:
     """Takes what is sent; acknowledges, or fails, when told to. One `send` is one record handed over."""
 
     def __init__(self) -> None:
-        self.taken = 0
+        self.topics: list[str] = []
+        self.takes = 1_000
+        self.waits = 0
         self.away = threading.Event()
         self.asked = threading.Event()
         self.answers = threading.Event()
 
-    def send(self, _topic: str, _value: bytes, **_of_record: Any) -> Sent:
-        self.taken += 1
+    @property
+    def taken(self) -> int:
+        return len(self.topics)
+
+    def send(self, topic: str, _value: bytes, **_of_record: Any) -> Sent:
+        if self.taken == self.takes:
+            raise PublishFailed("not taken")
+        self.topics.append(topic)
         return cast("Sent", object())
 
     def wait(self, _sent: Iterable[Sent]) -> None:
+        self.waits += 1
         self.asked.set()
         assert self.answers.wait(10)
         if self.away.is_set():
@@ -51,6 +60,10 @@ def sheet() -> Response:
         language="vi",
         assisted=False,
     )
+
+
+def comment() -> Comment:
+    return Comment(id=uuid.uuid4(), agency="so-a", counter=None, day=date(2026, 11, 22), text="chậm")
 
 
 def gathered(outbox: Outbox, count: int) -> None:
@@ -87,3 +100,21 @@ def test_after_a_failure_those_who_wait_fail_too_and_kafka_is_not_asked_again() 
             with pytest.raises(PublishFailed):
                 client.result(10)
     assert broker.taken == 1
+
+
+def test_a_sheet_and_its_comment_go_in_one_batch_to_topics_of_their_own() -> None:
+    broker = Broker()
+    broker.answers.set()
+    outbox = Outbox(cast("Publisher", broker), "t", ZoneInfo("Asia/Ho_Chi_Minh"))
+    outbox.send(comment(), sheet())
+    assert broker.topics == ["t.comments.v1", "t.responses.v1"]
+    assert broker.waits == 2  # once for the batch, once for their own
+
+
+def test_a_sheet_whose_comment_was_not_taken_is_not_promised_either() -> None:
+    broker = Broker()
+    broker.takes = 1
+    broker.answers.set()
+    outbox = Outbox(cast("Publisher", broker), "t", ZoneInfo("Asia/Ho_Chi_Minh"))
+    with pytest.raises(PublishFailed):
+        outbox.send(sheet(), comment())
