@@ -71,9 +71,7 @@ def arrived(kafka: KafkaServer, survey: Survey) -> Callable[[], list[Response]]:
     """The sheets that reached the log since the test began, each as often as it is there."""
     before = len(sheets(kafka.bootstrap, survey.namespace))
     seen = {sheet.response_id for sheet in sheets(kafka.bootstrap, survey.namespace)} if before else set()
-    return lambda: [
-        sheet for sheet in sheets(kafka.bootstrap, survey.namespace) if sheet.response_id not in seen
-    ]
+    return lambda: [sheet for sheet in sheets(kafka.bootstrap, survey.namespace) if sheet.response_id not in seen]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -31,7 +31,6 @@ LOOKS = (
     Look("light"),
     Look("dark", scheme="dark"),
     Look("narrow", width=320),
-    Look("narrow-large", width=320, font=LARGE_FONT),
     Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT),
 )
 
@@ -55,7 +54,7 @@ class Phone:
         return answer.status
 
     def look(self, look: Look) -> None:
-        """Sets it as its owner would: colours, the size of its screen, the browser's size of text."""
+        """Sets it as its owner would: colours, screen, the browser's size of text (from the next page on)."""
         self.page.emulate_media(color_scheme=look.scheme)
         self.page.set_viewport_size({"width": look.width, "height": 740})
         sizes = {"standard": look.font, "fixed": look.font * 13 // 16}
