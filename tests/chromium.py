@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from deploy.local.programs import HOST, ROOT
 
@@ -45,6 +45,6 @@ def chromium(hosts: dict[str, int] | None = None) -> Iterator[Browser]:
             browser.close()
 
 
-def with_profile(playwright: Playwright, profile: Path, **context: object) -> BrowserContext:
-    """A browser that keeps what it stores in `profile`, as a phone does from one day to the next."""
-    return playwright.chromium.launch_persistent_context(profile, **options(), **context)  # type: ignore[arg-type]
+def with_profile(browser: Browser, profile: Path) -> BrowserContext:
+    """Another browser of the same kind that keeps what it stores in `profile`, as a phone does from day to day."""
+    return browser.browser_type.launch_persistent_context(profile, **options())  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from deploy.local.programs import HOST
 from sipas.events import Response
+from tests.browser.line import Line
 from tests.browser.phone import PICTURES, Phone, without_scripts
 from tests.browser.registry import browser_registry
 from tests.chromium import NoChromiumError, chromium
@@ -37,6 +38,10 @@ def survey(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
+def address_of(survey: Survey) -> str:
+    return f"http://{HOST}:{survey.port}"
+
+
 @pytest.fixture
 def test_name(request: pytest.FixtureRequest) -> str:
     return re.sub(r"[^\w@-]+", "-", request.node.name).strip("-")
@@ -46,16 +51,17 @@ def test_name(request: pytest.FixtureRequest) -> str:
 def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[OpenPhone]:
     """Makes a phone: without script unless `script=True`; `for_tools=True`: without ours only. Kept pictures show how
     each looked in the end."""
-    phones = []
+    phones: list[Phone] = []
+    address = address_of(survey)
 
-    def make(*, script: bool = False, for_tools: bool = False, at: Survey = survey, **options: Any) -> Phone:
+    def make(*, script: bool = False, for_tools: bool = False, address: str = address, **options: Any) -> Phone:
         context = browser.new_context(
             java_script_enabled=script or for_tools, viewport={"width": 360, "height": 740}, **options
         )
         if for_tools:
             without_scripts(context)
         name = test_name if not phones else f"{test_name}-{len(phones)}"
-        phone = Phone(context, f"http://{HOST}:{at.port}", name)
+        phone = Phone(context, address, name)
         phone.page.set_default_timeout(15_000)
         phones.append(phone)
         return phone
@@ -64,6 +70,14 @@ def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[Ope
     for phone in phones:
         phone.picture()
         phone.context.close()
+
+
+@pytest.fixture
+def line(survey: Survey) -> Iterator[Line]:
+    """A line that weighs and breaks; `open_phone(address=line.address)` is on it."""
+    made = Line(survey.port)
+    yield made
+    made.close()
 
 
 @pytest.fixture

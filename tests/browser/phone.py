@@ -1,15 +1,14 @@
 """A citizen's phone: one page in one browser context, and what went over its network."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Locator, Page, Request
 
 from deploy.local.programs import ROOT
+from tests.servers import wait_until
 
 PICTURES = ROOT / ".local/screenshots"
 SCRIPTS = re.compile(r"\.js(\?|$)")
@@ -24,6 +23,7 @@ class Look:
     name: str
     scheme: Literal["light", "dark"] = "light"
     width: int = 360
+    height: int = 740
     font: int = NORMAL_FONT
 
 
@@ -32,6 +32,11 @@ LOOKS = (
     Look("dark", scheme="dark"),
     Look("narrow", width=320),
     Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT),
+)
+KIOSK_LOOKS = (
+    Look("portrait", width=1080, height=1920),
+    Look("landscape-dark", scheme="dark", width=1280, height=800),
+    Look("landscape-large", width=1280, height=800, font=LARGE_FONT),
 )
 
 
@@ -56,7 +61,7 @@ class Phone:
     def look(self, look: Look) -> None:
         """Sets it as its owner would: colours, screen, the browser's size of text (from the next page on)."""
         self.page.emulate_media(color_scheme=look.scheme)
-        self.page.set_viewport_size({"width": look.width, "height": 740})
+        self.page.set_viewport_size({"width": look.width, "height": look.height})
         sizes = {"standard": look.font, "fixed": look.font * 13 // 16}
         self.cdp.send("Page.setFontSizes", {"fontSizes": sizes})
 
@@ -66,16 +71,49 @@ class Phone:
         self.page.screenshot(path=path, full_page=True)
         return path
 
+    def says(self, words: str) -> None:
+        """Waits until the form's status line says so."""
+        self.page.locator("#status").get_by_text(words, exact=True).wait_for()
+
+    def stored(self) -> list[dict[str, Any]]:
+        """The sheets in the phone's queue, sent ones too."""
+        return self.page.evaluate(
+            """() => new Promise((done, failed) => {
+                const opened = indexedDB.open('sipas');
+                opened.onerror = failed;
+                opened.onsuccess = () => {
+                    const kept = opened.result.objectStoreNames.contains('sheets');
+                    if (!kept) return done([]);
+                    const all = opened.result.transaction('sheets').objectStore('sheets').getAll();
+                    all.onsuccess = () => { opened.result.close(); done(all.result); };
+                };
+            })"""
+        )
+
+    def turn_to(self, what: Locator) -> Locator:
+        """Turns the pages of the form until it is seen."""
+        while not what.is_visible():
+            self.page.locator("form a.go:visible").click()
+        return what
+
     def choose(self, question: str, answer: str) -> None:
         """Taps the words of an answer, not its circle."""
-        group = self.page.get_by_role("group", name=question)
+        group = self.turn_to(self.page.get_by_role("group", name=question, exact=False))
         group.get_by_text(answer, exact=True).click()
+
+    def button(self) -> Locator:
+        return self.turn_to(self.page.locator("#send"))
 
     def send(self) -> None:
         self.button().click()
 
-    def button(self) -> Any:
-        return self.page.locator("form button").last
+    def works_offline(self) -> None:
+        """Waits until the service worker keeps the form and its script."""
+        kept = """async () => {
+            const caches_ = await Promise.all((await caches.keys()).map(name => caches.open(name)));
+            return (await Promise.all(caches_.map(cache => cache.keys()))).flat().length;
+        }"""
+        wait_until(lambda: self.page.evaluate(kept) >= 2, what="the form and its script to be kept")
 
     def sideways(self) -> list[str]:
         """What stands out of the screen to the right, so that one would have to scroll sideways to read it."""
@@ -102,22 +140,6 @@ class Phone:
 
     def foreign_requests(self) -> list[str]:
         return [request.url for request in self.requests if not request.url.startswith(self.address)]
-
-    @contextmanager
-    def counted_bytes(self) -> Iterator[list[float]]:
-        """Fills a list with the bytes received for each answer: heads and bodies as they came over the wire."""
-        received: list[float] = []
-        self.cdp.send("Network.enable")
-        self.cdp.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-        self.cdp.on("Network.requestWillBeSent", lambda event: received.extend(_redirected(event)))
-        yield received
-        self.cdp.send("Network.disable")
-
-
-def _redirected(event: dict[str, Any]) -> list[float]:
-    """A redirect's own bytes are told with the request that follows it."""
-    before = event.get("redirectResponse")
-    return [before["encodedDataLength"]] if before else []
 
 
 def without_scripts(context: BrowserContext) -> BrowserContext:
