@@ -75,14 +75,28 @@ def test_a_form_opened_before_opens_without_a_network(open_phone: OpenPhone, lan
     fill_in(phone, lang, {"ACCESS": 4})
 
 
-def test_two_people_offline_on_one_phone_are_two_sheets_with_two_ids(open_phone: OpenPhone, arrived: Arrived) -> None:
+def scan_again(phone: Phone) -> None:
+    phone.open(f"/{OPEN}")
+
+
+def follow_the_link(phone: Phone) -> None:
+    phone.page.locator("#another").click()
+    phone.page.locator("#survey:not(:has(:checked))").wait_for()
+
+
+@pytest.mark.parametrize("another", [scan_again, follow_the_link])
+def test_two_people_offline_on_one_phone_are_two_sheets_with_two_ids(
+    open_phone: OpenPhone, arrived: Arrived, another: Callable[[Phone], None]
+) -> None:
     """The copy of the form has one token; each sheet gets one of its own before it is sent."""
     phone = open_phone(script=True)
     phone.open(f"/{OPEN}")
     phone.works_offline()
     phone.context.set_offline(True)
+    phone.open(f"/{OPEN}")
     for level in (2, 5):
-        phone.open(f"/{OPEN}")
+        if level == 5:
+            another(phone)
         fill_in(phone, "vi", {"ACCESS": level})
         phone.send()
         phone.says(WORDS["vi"]["kept"])
