@@ -1,4 +1,5 @@
-# `make` alone says what there is. Nothing here needs root; everything lands in .venv/ and .local/.
+# `make` alone says what there is. Nothing here needs root, and everything lands in .venv/ and .local/; only a Chromium
+# that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup up test test-fast lint lock bench clean
@@ -7,6 +8,7 @@ BIN := .venv/bin
 PACKAGE := .venv/.package-installed
 KAFKA := .local/kafka/libs/.complete
 REDIS := .local/redis/redis-server
+CHROMIUM_LINK := .local/browser/chromium
 NEEDS := python java maven
 PYTEST_OPTIONS ?=
 UP_OPTIONS ?=
@@ -22,7 +24,7 @@ setup: $(PACKAGE) $(KAFKA) $(REDIS) ## .venv, Kafka's jars, redis-server (needs 
 up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what setup needs)
 	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
 
-test: setup ## all tests, real Kafka and real Redis included (needs what setup needs)
+test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
 	@$(BIN)/python -m pytest tests $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
@@ -43,7 +45,7 @@ lock: ## renews requirements.lock from pyproject.toml (needs Python, network)
 		--output-file requirements.lock pyproject.toml
 	@rm -rf .local/lock-venv
 
-bench: setup ## measures on this machine and prints it with the result (needs what setup needs; minutes)
+bench: setup $(CHROMIUM_LINK) ## measures on this machine and prints it with the result (needs what test needs; minutes)
 	@for file in $$(grep -l '__main__' bench/*.py); do \
 		name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
@@ -76,3 +78,6 @@ $(REDIS): deploy/redis/requirements.txt | $(PACKAGE)
 	@echo "Getting redis-server"
 	@$(BIN)/python deploy/redis/install.py $@
 	@touch -h $@
+
+$(CHROMIUM_LINK): | $(PACKAGE)
+	@$(BIN)/python deploy/browser/install.py $@

@@ -37,7 +37,7 @@ class RunningStack:
         return self._output.read_text()
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: "READY" in self.output or self.process.poll() is not None, 120, "READY")
+        wait_until(lambda: "READY" in self.output or self.process.poll() is not None, 300, "READY")
         assert self.process.poll() is None, self.output
 
     def processes(self, word: str = "") -> list[int]:

@@ -34,6 +34,8 @@ const draft = {
   },
 };
 
+const cameBack = () => performance.getEntriesByType("navigation")[0].type === "back_forward";
+
 function syncLater() {
   if (!navigator.serviceWorker) return;
   navigator.serviceWorker.ready.then((registration) => registration.sync.register("sheets")).catch(() => null);
@@ -42,9 +44,11 @@ function syncLater() {
 function start() {
   const button = document.getElementById("send");
   const status = document.getElementById("status");
+  const another = document.getElementById("another");
   const token = form.elements.form_token;
-  // remembered with this page in the tab's history: whoever comes back to it sends the same sheet
-  const page = attempt(() => history.state) || {};
+  // remembered with this page in the tab's history: whoever comes back to it sends the same sheet. Whoever opens it
+  // anew, or scans the code again, is another person.
+  const page = attempt(() => (cameBack() ? history.state : history.replaceState(null, ""))) || {};
   let sending = false;
   let wake = null;
 
@@ -91,6 +95,8 @@ function start() {
   }
 
   async function send() {
+    // before anything is waited for: a second tap comes within the same moment
+    busy(true);
     let sheet = await sheetOf();
     for (let round = 0; ; round += 1) {
       busy(true);
@@ -111,6 +117,7 @@ function start() {
         if (!(reason instanceof Unanswered)) throw reason;
         busy(false);
         say(kept ? "kept" : "waiting");
+        another.parentNode.hidden = !kept;
         if (kept) attempt(syncLater);
         await pause(Math.max(reason.afterMs, Math.min(60000, 1000 * 2 ** round) * (0.5 + Math.random() / 2)));
         // the service worker may have been first
@@ -134,6 +141,7 @@ function start() {
     if (wake) wake();
     else if (!sending) send().catch(native);
   });
+  another.addEventListener("click", draft.forget);
   form.addEventListener("input", draft.save);
   form.addEventListener("change", draft.save);
   addEventListener("online", () => (wake ? wake() : catchUp()));
