@@ -1,11 +1,11 @@
-"""The periods that a reader may ask for, and the stored days and months that cover them.
+"""The periods that a reader may ask for, those they are compared with, and the stored totals that cover them.
 
 Days are local days of the namespace. Weeks are ISO weeks (Monday to Sunday, week 1 holds the year's first Thursday).
 """
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -51,14 +51,48 @@ class Period:
         """
         if text == _LAST_30_DAYS:
             return cls(text, today - timedelta(days=29), today)
-        found = _PATTERN.fullmatch(text)
-        if not found:
+        parts = _parts(text)
+        if not parts:
             raise UnknownPeriod(text)
-        parts = {name: int(number) for name, number in found.groupdict().items() if number is not None}
         try:
             return cls(text, *_first_and_last(**parts))
         except ValueError as error:
             raise ImpossiblePeriod(text, str(error)) from error
+
+    def previous(self) -> "Period | None":
+        """Give the period of the same form before this one; None where the calendar begins.
+
+        Days without a form of their own (last-30d) are preceded by as many days.
+        """
+        return self._comparable(lambda: self.first - timedelta(days=1))
+
+    def year_before(self) -> "Period | None":
+        """Give the same period of last year (cùng kỳ); None where the calendar begins.
+
+        Where last year has no such day or week it is the last there is: 28 February for the 29th, week 52 for 53.
+        Days without a form of their own end on the same date a year earlier and are as many.
+        """
+        if self._form == "week":
+            return self._comparable(lambda: _week_of_last_year(self.first))
+        return self._comparable(lambda: _date_of_last_year(self.last))
+
+    @property
+    def _form(self) -> str | None:
+        """The smallest part that the text names: year, half, quarter, month, week or day."""
+        return max(_parts(self.text), key=list(_TEXTS).index, default=None)
+
+    def _comparable(self, ending: Callable[[], date]) -> "Period | None":
+        """Give the period of the same form that ends on, or holds, the day `ending` finds."""
+        form = self._form
+        try:
+            last = ending()
+            if form is None:
+                first = last - (self.last - self.first)
+                return Period(f"{first}/{last}", first, last)  # ISO 8601 writes an interval so
+            text = _TEXTS[form](last)
+            return Period(text, *_first_and_last(**_parts(text)))
+        except (OverflowError, ValueError):  # before the year 1
+            return None
 
     def days(self) -> Iterator[date]:
         """Give every day, oldest first."""
@@ -81,6 +115,39 @@ class Period:
                 break
             day = ending + timedelta(days=1)
         return tuple(months), tuple(rest)
+
+
+def _parts(text: str) -> dict[str, int]:
+    """Give the numbers that a period's text names; empty where it has no form."""
+    found = _PATTERN.fullmatch(text)
+    return {name: int(number) for name, number in found.groupdict().items() if number is not None} if found else {}
+
+
+def _iso_week(day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return f"{year:04}-W{week:02}"
+
+
+# Smaller parts stand after the larger ones that they are written with.
+_TEXTS: Mapping[str, Callable[[date], str]] = {
+    "year": lambda day: f"{day.year:04}",
+    "half": lambda day: f"{day.year:04}-H{(day.month + 5) // 6}",
+    "quarter": lambda day: f"{day.year:04}-Q{(day.month + 2) // 3}",
+    "month": lambda day: f"{day.year:04}-{day.month:02}",
+    "week": _iso_week,
+    "day": date.isoformat,
+}
+"""Form -> the text of the period of that form which holds a day."""
+
+
+def _date_of_last_year(day: date) -> date:
+    return day.replace(year=day.year - 1, day=min(day.day, monthrange(day.year - 1, day.month)[1]))
+
+
+def _week_of_last_year(monday: date) -> date:
+    year, week, _ = monday.isocalendar()
+    weeks = date(year - 1, 12, 28).isocalendar().week  # 28 December always lies in the year's last week
+    return date.fromisocalendar(year - 1, min(week, weeks), 1)
 
 
 def _first_and_last(

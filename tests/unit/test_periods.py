@@ -141,3 +141,83 @@ def test_no_fewer_stored_tallies_would_do(period):
     for day in days:
         by_month.setdefault(day.isoformat()[:7], []).append(day)
     assert all(len(found) < len(list(parse(month).days())) for month, found in by_month.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "a_year_before"),
+    [
+        pytest.param("2026-11-22", "2026-11-21", "2025-11-22", id="a day"),
+        pytest.param("2026-01-01", "2025-12-31", "2025-01-01", id="the first day of a year"),
+        pytest.param("2028-02-29", "2028-02-28", "2027-02-28", id="a leap day has the last day of February"),
+        pytest.param("2028-03-01", "2028-02-29", "2027-03-01", id="the day after a leap day"),
+        pytest.param("2026-W47", "2026-W46", "2025-W47", id="a week"),
+        pytest.param("2026-W01", "2025-W52", "2025-W01", id="the first week, which begins in the year before"),
+        pytest.param("2027-W01", "2026-W53", "2026-W01", id="the first week after a week 53"),
+        pytest.param("2026-W53", "2026-W52", "2025-W52", id="a week 53 has the last week of a year of 52"),
+        pytest.param("2021-W52", "2021-W51", "2020-W52", id="week 52 has week 52, although that year had one more"),
+        pytest.param("2026-11", "2026-10", "2025-11", id="a month"),
+        pytest.param("2026-01", "2025-12", "2025-01", id="January"),
+        pytest.param("2028-02", "2028-01", "2027-02", id="a February of a leap year"),
+        pytest.param("2026-Q1", "2025-Q4", "2025-Q1", id="a first quarter"),
+        pytest.param("2026-Q4", "2026-Q3", "2025-Q4", id="a fourth quarter"),
+        pytest.param("2026-H1", "2025-H2", "2025-H1", id="a first half-year"),
+        pytest.param("2026-H2", "2026-H1", "2025-H2", id="a second half-year"),
+        pytest.param("2026", "2025", "2025", id="a year has one and the same"),
+    ],
+)
+def test_what_a_period_is_compared_with(text, before, a_year_before):
+    assert parse(text).previous() == parse(before)
+    assert parse(text).year_before() == parse(a_year_before)
+
+
+def test_thirty_days_are_compared_with_thirty_days():
+    period = parse("last-30d")
+    assert period.previous() == Period("2026-09-24/2026-10-23", date(2026, 9, 24), date(2026, 10, 23))
+    assert period.year_before() == Period("2025-10-24/2025-11-22", date(2025, 10, 24), date(2025, 11, 22))
+
+
+def test_thirty_days_that_end_on_a_leap_day_are_thirty_a_year_earlier():
+    before = Period.parse("last-30d", date(2028, 2, 29)).year_before()
+    assert (before.first, before.last) == (date(2027, 1, 30), date(2027, 2, 28))
+
+
+@pytest.mark.parametrize("text", ["0001", "0001-01-01", "0001-W01", "0001-H1", "0001-Q1", "0001-01"])
+def test_before_the_calendar_begins_there_is_nothing_to_compare_with(text):
+    assert parse(text).previous() is None
+    assert parse(text).year_before() is None
+
+
+forms = st.sampled_from(
+    [
+        lambda day: day.isoformat(),
+        lambda day: "{}-W{:02}".format(*day.isocalendar()[:2]),
+        lambda day: day.isoformat()[:7],
+        lambda day: f"{day.year}-Q{(day.month + 2) // 3}",
+        lambda day: f"{day.year}-H{(day.month + 5) // 6}",
+        lambda day: str(day.year),
+        lambda _: "last-30d",
+    ]
+)
+some_periods = st.builds(
+    lambda day, form: Period.parse(form(day), day), st.dates(date(1900, 1, 1), date(2199, 12, 31)), forms
+)
+
+
+@given(some_periods)
+def test_the_previous_period_ends_the_day_before(period):
+    assert period.previous().last + timedelta(days=1) == period.first
+
+
+@given(some_periods)
+def test_the_same_period_of_last_year_ends_about_a_year_earlier_and_is_nearly_as_long(period):
+    before = period.year_before()
+    assert 358 <= (period.last - before.last).days <= 371
+    assert abs(len(list(period.days())) - len(list(before.days()))) <= 1
+
+
+@given(some_periods)
+def test_what_a_period_is_compared_with_has_its_form(period):
+    for other in (period.previous(), period.year_before()):
+        if period.text != "last-30d":
+            assert len(other.text) == len(period.text)
+            assert parse(other.text) == other
