@@ -1,26 +1,40 @@
-"""Ranks inside one block (khối), by the exact fraction, never by the rounded percentage.
+"""Ranks inside one block (khối), by the exact fraction, never by the rounded percentage, each with what chance allows.
 
 Ties share a rank and the next rank is skipped: 1, 2, 2, 4. An agency below the minimum of sheets is listed without a
 rank, after the others, because a few sheets say more about chance than about the agency.
 """
 
 import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from sipas.index import Index
+from sipas.precision import CONFIDENCE, Bounds
 
 MINIMUM_RESPONSES = 30
+
+RankInterval = tuple[int, int]
+"""The best and the worst rank that the answers allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One line of a ranking; `rank` is None for an agency below the minimum or without an answer."""
+    """One line of a ranking; `rank` is None for an agency below the minimum or without an answer.
+
+    `interval` holds the true rank, all intervals of the block at once in 95 of 100 blocks. `groups` are the first and
+    the last group that the agency belongs to: two agencies can be told apart if and only if they share no group.
+    Groups are counted from the best, they overlap, and each is as large as can be. Both are None where `rank` is, or
+    where an index of the block has no interval.
+    """
 
     rank: int | None
     of: int
     index: Index
+    interval: RankInterval | None = None
+    groups: tuple[int, int] | None = None
 
 
 def rank(
@@ -41,13 +55,78 @@ def rank(
         if index.answers and index.responses >= minimum
     }
     best_first = sorted((index for index in by_name if index.agency in shares), key=lambda i: -shares[i.agency])
-    ranks: dict[str, int] = {}
-    for place, index in enumerate(best_first, start=1):
-        before = best_first[place - 2] if place > 1 else None
-        tied = before is not None and shares[before.agency] == shares[index.agency]
-        ranks[index.agency] = ranks[before.agency] if before is not None and tied else place
-    unranked = (index for index in by_name if index.agency not in shares)
-    return tuple(Ranked(ranks.get(index.agency), len(ranks), index) for index in (*best_first, *unranked))
+    ranks = _competition_ranks([shares[index.agency] for index in best_first])
+    bounds = _simultaneous_bounds(best_first)
+    if bounds is None:
+        ranked = [Ranked(place, len(ranks), index) for place, index in zip(ranks, best_first, strict=True)]
+    else:
+        columns = zip(ranks, best_first, rank_intervals(bounds), indistinguishable_groups(bounds), strict=True)
+        ranked = [Ranked(place, len(ranks), index, interval, groups) for place, index, interval, groups in columns]
+    return (*ranked, *(Ranked(None, len(ranks), index) for index in by_name if index.agency not in shares))
+
+
+def rank_change(before: int | None, now: int | None) -> int | None:
+    """Give how many places an agency went up: from 12th to 4th is +8 ("tăng 8 bậc"); None where either is missing."""
+    return None if before is None or now is None else before - now
+
+
+def rank_intervals(bounds: Sequence[Bounds]) -> list[RankInterval]:
+    """Give each agency's (best, worst) rank from bounds of the shares that hold for all agencies at once.
+
+    Klein, Wright and Wieczorek, "A joint confidence region for an overall ranking of populations", J. Royal Statistical
+    Society A 183 (2020): wherever all shares lie inside their bounds, an agency whose bounds lie wholly above is truly
+    better, and one whose bounds lie wholly below truly worse, so
+
+        best = 1 + the number wholly above,    worst = n - the number wholly below,
+
+    hold for every agency with at least the probability that the bounds have together. Ties in truth do no harm: neither
+    of the two is wholly above.
+    """
+    lows = sorted(low for low, _ in bounds)
+    highs = sorted(high for _, high in bounds)
+    number = len(bounds)
+    return [(1 + number - bisect_right(lows, high), number - bisect_left(highs, low)) for low, high in bounds]
+
+
+def indistinguishable_groups(bounds: Sequence[Bounds]) -> list[tuple[int, int]]:
+    """Give each agency's (first, last) group, of the largest groups whose bounds all overlap each other.
+
+    Bounds that overlap in pairs have a point in common, so going down from the best, a group is complete whenever one
+    ends after one began; an agency is in all groups completed while its bounds last.
+    """
+    began = [0] * len(bounds)
+    ended = [0] * len(bounds)
+    edges = [(-high, False, agency) for agency, (_, high) in enumerate(bounds)]
+    edges += [(-low, True, agency) for agency, (low, _) in enumerate(bounds)]
+    complete, grown = 0, False
+    for _, ends, agency in sorted(edges):  # where one begins as another ends they touch: beginnings stand first
+        if not ends:
+            began[agency] = complete + 1
+        else:
+            complete += grown
+            ended[agency] = complete
+        grown = not ends
+    return list(zip(began, ended, strict=True))
+
+
+def _simultaneous_bounds(indices: Sequence[Index]) -> list[Bounds] | None:
+    """Give bounds that hold for all indices at once with 95 %; None where one of them has none.
+
+    Agencies share no sheet, so each gets the confidence 0.95^(1/n). What they do share (a bad day of the network) makes
+    it no worse: Šidák's inequality (J. American Statistical Association 62, 1967) needs no independence.
+    """
+    known = [index.precision for index in indices if index.precision is not None]
+    if len(known) < len(indices):
+        return None
+    return [precision.bounds(CONFIDENCE ** (1 / len(known))) for precision in known]
+
+
+def _competition_ranks(best_first: Sequence[Fraction]) -> list[int]:
+    ranks: list[int] = []
+    for place, share in enumerate(best_first, start=1):
+        tied = place > 1 and best_first[place - 2] == share
+        ranks.append(ranks[-1] if tied else place)
+    return ranks
 
 
 def _check_comparable(indices: Sequence[Index]) -> None:
@@ -59,8 +138,8 @@ def _check_comparable(indices: Sequence[Index]) -> None:
             raise ValueError(f"a ranking compares one of these {what}, not several: {', '.join(sorted(values))}")
     if any(index.aggregation != "pooled" for index in indices):
         raise ValueError("a ranking is by the pooled index; these indices are aggregated in another way")
-    agencies = [index.agency for index in indices]
-    if twice := sorted({agency for agency in agencies if agencies.count(agency) > 1}):
+    listed = Counter(index.agency for index in indices)
+    if twice := sorted(agency for agency, times in listed.items() if times > 1):
         raise ValueError(f"an agency stands in its block once, not twice: {', '.join(twice)}")
 
 
