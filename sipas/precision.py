@@ -5,7 +5,7 @@ if each came from another person. It says nothing about who chose to answer.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -77,10 +77,11 @@ def precision(tally: Tally, days: Mapping[date, Tally] | None = None) -> Precisi
         day effect = max(1, Var over days / Var over sheets · (t / z)²),
 
     the first variance with the D days' sums in place of k and m and D/(D-1), t Student's quantile: D days are few, and
-    their variance is known no better than that. Its degrees of freedom are (Σm²)²/Σm⁴ - 1 over the days' answers m,
-    rounded down: D-1 where days are alike, fewer where a few days hold most answers, because then those few days make
-    the variance (Satterthwaite, Biometrics Bulletin 2, 1946, for a sum of squares weighted by m²; the effective number
-    of clusters of Carter, Schnepel and Steigerwald, Rev. Economics and Statistics 99, 2017, is the same idea).
+    their variance is known no better than that. Its degrees of freedom are Satterthwaite's (Biometrics Bulletin 2,
+    1946), rounded down: D-1 where days are alike, fewer where a few days hold most answers, because then those few
+    make the variance. With m the days' answers, b the part of the variance over days beyond that over sheets (at
+    least 0) and s the latter, a day adds v = b·m²/Σm² + s·m/Σm to the variance and the degrees are (Σv)²/Σv² - 1.
+    So Bell and McCaffrey (Survey Methodology 28, 2002) take it for clusters, with v from a model.
     A day effect below 1 is chance.
 
     n_eff is at most the number of answers, and the number of sheets where everyone (or no one) was satisfied, where
@@ -118,9 +119,15 @@ def _days_against_sheets(days: Iterable[Tally]) -> tuple[float, int]:
     by_day = _variance((*of_day, 1) for of_day in sums)
     if not by_sheet or not by_day:
         return 0.0, 0
-    squares = [m * m for _, m in sums]
-    degrees = sum(squares) ** 2 // sum(square * square for square in squares) - 1
-    return float(by_day / by_sheet), max(1, degrees)
+    return float(by_day / by_sheet), _degrees([m for _, m in sums], float(by_sheet), float(by_day))
+
+
+def _degrees(answers: Sequence[int], by_sheet: float, by_day: float) -> int:
+    beyond = max(0.0, by_day - by_sheet)
+    total, squares = sum(answers), sum(m * m for m in answers)
+    parts = [beyond * m * m / squares + by_sheet * m / total for m in answers]
+    # a billionth, so that days all alike do not lose a degree to rounding
+    return max(1, math.floor(sum(parts) ** 2 / sum(part * part for part in parts) + 1e-9) - 1)
 
 
 def _variance(clusters: Iterable[tuple[int, int, int]]) -> Fraction | None:

@@ -1,7 +1,4 @@
-"""The index: exact, rounded once, with an interval that holds what it promises.
-
-`python tests/unit/test_index.py` prints the coverage table of docs/method.md (a minute, the same on every machine).
-"""
+"""The index: exact, rounded once, with an interval that holds what it promises (in full: bench/coverage.py)."""
 
 import json
 from dataclasses import dataclass, fields
@@ -15,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sipas.index import AGGREGATIONS, Index, index_of, interval, percent, rounded
-from sipas.precision import wilson
+from sipas.precision import precision, wilson
 from sipas.tally import Tally
+from tests.simulated_periods import simulated_days
 
 
 @dataclass(frozen=True)
@@ -263,52 +261,34 @@ def test_it_mirrors_when_satisfied_and_not_are_exchanged(tally):
     )
 
 
-def simulated_days(random, share, days, responses, day_icc, sheet_icc=0.3, criteria=5):
-    """Draw a period: days of unequal size whose level varies (beta, `day_icc`), people who differ within a day
-    (beta, `sheet_icc`), and 40 % of them with nothing to say on the last criterion.
-    """
-    busy = [random.choice((0.5, 1.0, 1.5)) for _ in range(days)]
-    found = {}
-    level = [beta(random, share, day_icc) for _ in range(days)]
-    for day in random.choices(range(days), busy, k=responses):
-        person = beta(random, level[day], sheet_icc)
-        answers = criteria - (random.random() < 0.4)
-        cell = sum(random.random() < person for _ in range(answers)), answers
-        of_day = found.setdefault(day, {})
-        of_day[cell] = of_day.get(cell, 0) + 1
-    return {day: sheets(cells) for day, cells in found.items()}
-
-
-def beta(random, mean, icc):
-    if not icc:
-        return mean
-    mean = min(max(mean, 1e-9), 1 - 1e-9)
-    size = 1 / icc - 1
-    return random.betavariate(mean * size, (1 - mean) * size)
-
-
-def coverage(share, days, responses, day_icc, rounds, seed, by_day=True):
-    """Give the share of simulated periods whose interval contains the truth, and the mean width in points."""
-    random = Random(seed)
-    inside, width = 0, 0.0
+def covered(rounds, *, share=0.85, days, sheets, day_icc, criteria=5, by_day=True):
+    """Give the share of simulated periods whose interval contains the truth."""
+    random = Random(2640)
+    inside = 0
     for _ in range(rounds):
-        drawn = simulated_days(random, share, days, responses, day_icc)
-        low, high = interval(merged(drawn), drawn if by_day else None)
-        inside += low <= 100 * share <= high
-        width += float(high - low)
-    return inside / rounds, width / rounds
+        drawn = simulated_days(random, share, days, sheets, day_icc, criteria)
+        low, high = precision(merged(drawn), drawn if by_day else None).bounds()
+        inside += low <= share <= high
+    return inside / rounds
 
 
-@pytest.mark.parametrize(("responses", "rounds"), [(200, 1500), (1000, 600)])
-def test_95_percent_intervals_cover_the_truth_in_95_percent_of_months(responses, rounds):
-    covered, _ = coverage(share=0.85, days=20, responses=responses, day_icc=0.02, rounds=rounds, seed=2640)
-    assert 0.93 <= covered <= 0.97
+@pytest.mark.parametrize(
+    "period",
+    [
+        pytest.param({"days": 20, "sheets": 50, "day_icc": 0.01}, id="few sheets"),
+        pytest.param({"days": 20, "sheets": 200, "day_icc": 0.05}, id="days that differ much"),
+        pytest.param({"days": 60, "sheets": 200, "day_icc": 0.02, "share": 0.95}, id="few dissatisfied"),
+        pytest.param({"days": 20, "sheets": 200, "day_icc": 0.02, "criteria": 22}, id="22 questions"),
+    ],
+)
+def test_95_percent_intervals_cover_the_truth_in_95_percent_of_periods(period):
+    """800 rounds know it within 1.5 points."""
+    assert 0.935 <= covered(800, **period) <= 0.97
 
 
 def test_without_the_days_they_would_not():
     """The day effect is needed: the same thousand sheets, as if days were alike."""
-    covered, _ = coverage(share=0.85, days=20, responses=1000, day_icc=0.02, rounds=200, seed=2640, by_day=False)
-    assert covered < 0.85
+    assert covered(200, days=20, sheets=1000, day_icc=0.02, by_day=False) < 0.85
 
 
 # --- the object of the read API ------------------------------------------------------------------------------------
@@ -357,15 +337,3 @@ def test_an_index_that_is_not_pooled_has_no_interval():
 
 def test_as_of_is_told_in_utc():
     assert an_index(as_of=datetime(2026, 11, 22, 3, 15, tzinfo=UTC)) == an_index()
-
-
-if __name__ == "__main__":
-    print("| satisfied | days | sheets | day ICC 0 | 0.02 | 0.05 | 0.02, days unknown |\n|---|---|---|---|---|---|---|")
-    for share in (0.85, 0.95, 0.98):
-        for days in (1, 5, 10, 20, 60):
-            for responses in (50, 200, 1000):
-                rounds = 500 if responses == 1000 else 1000
-                columns = [(icc, True) for icc in (0, 0.02, 0.05)] + [(0.02, False)]
-                found = [coverage(share, days, responses, icc, rounds, 1, known) for icc, known in columns]
-                row = " | ".join(f"{100 * covered:.1f} (±{width / 2:.1f})" for covered, width in found)
-                print(f"| {100 * share:.0f} % | {days} | {responses} | {row} |", flush=True)

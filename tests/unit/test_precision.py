@@ -31,7 +31,8 @@ scipy 1.17 and statsmodels 0.15 by
         by_day = clustered_variance(cells, day)
         p = k.sum() / m.sum()
         per_day = np.bincount(day, m).astype(float)
-        degrees = int((per_day**2).sum() ** 2 // (per_day**4).sum() - 1)
+        parts = max(0, by_day - by_sheet) * per_day**2 / (per_day**2).sum() + by_sheet * per_day / per_day.sum()
+        degrees = int(parts.sum() ** 2 // (parts**2).sum() - 1)
         listed = [[int(d), *c] for d, c in zip(day, cells)]
         found = {"cells": listed, "by_sheet": by_sheet, "by_day": by_day, "bounds": {}}
         for confidence in (0.95, 0.99, 0.9999):
