@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from sipas.index import Index
 from sipas.precision import CONFIDENCE, Bounds
@@ -54,7 +55,11 @@ def rank(
         for index in by_name
         if index.answers and index.responses >= minimum
     }
-    best_first = sorted((index for index in by_name if index.agency in shares), key=lambda i: -shares[i.agency])
+    # a quotient of integers is rounded correctly, so fractions need comparing only where floats are equal
+    best_first = sorted(
+        (index for index in by_name if index.agency in shares),
+        key=lambda index: (-index.satisfied / index.answers, -shares[index.agency]),
+    )
     ranks = _competition_ranks([shares[index.agency] for index in best_first])
     bounds = _simultaneous_bounds(best_first)
     if bounds is None:
@@ -150,6 +155,7 @@ _ORDER = {letter: chr(ord("a") + place) for place, letter in enumerate(_LETTERS)
 _TONES = "\u0300\u0309\u0303\u0301\u0323"  # huyền, hỏi, ngã, sắc, nặng
 
 
+@lru_cache(maxsize=8192)  # every ranking sorts the same names
 def name_key(name: str) -> tuple[str, str, str]:
     """Give the sort key of a name in Vietnamese dictionary order, case aside; any Unicode form gives the same key."""
     letters: list[str] = []

@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.programs import NotSetUpError, check_set_up
 from tests.servers import KafkaServer, RedisServer
+
+# hypothesis times examples and their making, and fails where a machine is busy: no test of ours has a stopwatch
+settings.register_profile("no stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no stopwatch")
 
 
 @pytest.fixture(scope="session")
