@@ -60,7 +60,7 @@ def rank(
         (index for index in by_name if index.agency in shares),
         key=lambda index: (-index.satisfied / index.answers, -shares[index.agency]),
     )
-    ranks = _competition_ranks([shares[index.agency] for index in best_first])
+    ranks = competition_ranks([shares[index.agency] for index in best_first])
     bounds = _simultaneous_bounds(best_first)
     if bounds is None:
         ranked = [Ranked(place, len(ranks), index) for place, index in zip(ranks, best_first, strict=True)]
@@ -126,7 +126,8 @@ def _simultaneous_bounds(indices: Sequence[Index]) -> list[Bounds] | None:
     return [precision.bounds(CONFIDENCE ** (1 / len(known))) for precision in known]
 
 
-def _competition_ranks(best_first: Sequence[Fraction]) -> list[int]:
+def competition_ranks(best_first: Sequence[Fraction]) -> list[int]:
+    """Give the rank of each value of a falling sequence: ties share one and the next is skipped, 1, 2, 2, 4."""
     ranks: list[int] = []
     for place, share in enumerate(best_first, start=1):
         tied = place > 1 and best_first[place - 2] == share
