@@ -1,16 +1,14 @@
-"""Official yearly results (PAR INDEX, SIPAS, PAPI, DDCI …) as published: ranks, ratios, bands, changes, targets.
+"""Official yearly results (PAR INDEX, PAPI, DDCI …) as published: ranks, ratios, bands, changes, targets.
 
 They stand beside our index and are never mixed with it. Where a scheme's method changed between two years nothing is
 subtracted and no line is drawn. Points may exceed 100 and their maximum; nothing is clamped.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from importlib.resources import files
 
 from sipas.bands import BandScheme, Basis, Cut
 from sipas.index import rounded
@@ -172,48 +170,3 @@ def _ranks(scores: Mapping[str, Score], basis: Basis) -> dict[str, int]:
     known = {unit: value for unit, score in scores.items() if (value := score.value(basis)) is not None}
     best_first = sorted(known, key=lambda unit: -known[unit])
     return dict(zip(best_first, competition_ranks([known[unit] for unit in best_first]), strict=True))
-
-
-BEFORE_2022, SINCE_2022 = "QĐ 2640/QĐ-BNV", "SIPAS 2022"
-"""SIPAS 2022 changed method and population (households, policy part added; later QĐ 1001/QĐ-BNV): the series breaks."""
-
-COUNTRY = "Việt Nam"
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What the package brings of the Ministry's yearly SIPAS: scores with their sources, and the national targets."""
-
-    scores: tuple[Score, ...]
-    goals: Mapping[int, AtLeast]
-
-
-def published_sipas() -> Published:
-    """Read the national and provincial series (`sipas/official/`): press figures, marked row by row, with gaps."""
-    national: list[Score] = []
-    goals: dict[int, AtLeast] = {}
-    for row in _rows("sipas_national.csv"):
-        if row["src"].startswith("TARGET"):
-            goals[int(row["year"])] = AtLeast(Decimal(row["value"]))
-        elif row["value"]:
-            national.append(_sipas(row, COUNTRY))
-    provincial = [_sipas(row, row["province"]) for row in _rows("sipas_province.csv")]
-    return Published((*national, *provincial), goals)
-
-
-def _sipas(row: Mapping[str, str], unit: str) -> Score:
-    year = int(row["year"])
-    return Score(
-        scheme="SIPAS",
-        year=year,
-        unit=unit,
-        points=Decimal(row["value"]) if row["value"] else None,
-        source=row["src"],
-        method=BEFORE_2022 if year < 2022 else SINCE_2022,
-        rank=int(row["rank"]) if row.get("rank") else None,
-        of=int(row["of"]) if row.get("of") else None,
-    )
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((files("sipas") / "official" / name).read_text(encoding="utf-8").splitlines()))

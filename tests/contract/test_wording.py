@@ -39,7 +39,7 @@ TEXTS = (
 )
 PROGRAMS = ("sipas/**/*.py", "services/**/*.py", "deploy/**/*.py", "bench/**/*.py")
 
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {"sipas/official/__init__.py": "reads the Ministry's own results, for beside ours"}
 """Path -> why the bare name may stand there. Empty is best."""
 
 

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 
 from sipas.bands import load_bands
 from sipas.comparison import unbroken
-from sipas.scoreboard import (
-    BEFORE_2022,
-    COUNTRY,
-    SINCE_2022,
-    AtLeast,
-    Score,
-    Top,
-    parse_goal,
-    published_sipas,
-    scoreboard,
-)
+from sipas.official import BEFORE_2022, COUNTRY, SINCE_2022, published_sipas
+from sipas.scoreboard import AtLeast, Score, Top, parse_goal, scoreboard
 
 BANDS = load_bands()
 
