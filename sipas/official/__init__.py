@@ -1,4 +1,4 @@
-"""The Ministry's yearly SIPAS as published, for the scoreboard: its results, never ours. README.md tells the sources."""
+"""The Ministry's yearly SIPAS as published, for the scoreboard: its results, never ours. README.md has the sources."""
 
 import csv
 from collections.abc import Mapping

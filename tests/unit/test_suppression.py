@@ -1,0 +1,227 @@
+"""Suppression: a hidden number cannot be got back. The proof is a reader who can solve linear equations."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sipas.suppression import Node, Shown, State, advance, withhold
+
+
+def agency(name="total", unnamed=0, **counters):
+    parts = tuple(Node(counter, count) for counter, count in counters.items())
+    return Node(name, unnamed + sum(counters.values()), parts)
+
+
+@pytest.mark.parametrize(
+    ("tree", "withheld"),
+    [
+        pytest.param(agency(a=20, b=30), set(), id="nothing is small"),
+        pytest.param(agency(a=3, b=8, c=30), {"a", "b"}, id="with one small, the next smallest goes too"),
+        pytest.param(agency(a=3, b=4, c=30), {"a", "b"}, id="two small ones of seven together hide each other"),
+        pytest.param(agency(a=1, b=2, c=9, d=30), {"a", "b", "c"}, id="two small ones of three together do not"),
+        pytest.param(agency(a=0, b=30), set(), id="nobody is behind a zero"),
+        pytest.param(agency(a=3, b=0, c=9), {"a", "c"}, id="a zero hides nothing"),
+        pytest.param(agency(a=3), {"total", "a"}, id="a total that is small itself"),
+        pytest.param(agency(a=20, b=30, unnamed=2), {"a"}, id="sheets without a counter are hidden as well"),
+        pytest.param(agency(a=20, b=30, unnamed=7), set(), id="and need no help where they are enough"),
+        pytest.param(agency(), set(), id="no parts"),
+    ],
+)
+def test_what_is_withheld_of_an_agencys_counters(tree, withheld):
+    assert withhold(tree) == withheld
+
+
+def test_a_small_agency_takes_another_agency_and_one_of_its_counters_along():
+    """The other agency's total would follow from its counters, and then the small one from the province."""
+    province = Node("province", 63, (agency("small", a=3), agency("large", b=20, c=40)))
+    assert withhold(province) == {"small", "a", "large", "b"}
+
+
+def test_parts_cannot_hold_more_than_their_total():
+    with pytest.raises(ValueError, match="more than its 3"):
+        Node("total", 3, (Node("a", 4),))
+
+
+# --- the reader who solves ------------------------------------------------------------------------------------------
+
+
+def kernel(vectors, width):
+    """Rational Gaussian elimination: a basis of all that is orthogonal to every vector."""
+    rows, pivots = [], []
+    for vector in vectors:
+        row = [Fraction(x) for x in vector]
+        for other, pivot in zip(rows, pivots, strict=True):
+            row = [a - row[pivot] * b for a, b in zip(row, other, strict=True)]
+        pivot = next((column for column, x in enumerate(row) if x), None)
+        if pivot is None:
+            continue
+        row = [x / row[pivot] for x in row]
+        rows = [[a - other[pivot] * b for a, b in zip(other, row, strict=True)] for other in rows]
+        rows.append(row)
+        pivots.append(pivot)
+    free = [column for column in range(width) if column not in pivots]
+    basis = []
+    for column in free:
+        vector = [Fraction(0)] * width
+        vector[column] = Fraction(1)
+        for row, pivot in zip(rows, pivots, strict=True):
+            vector[pivot] = -row[column]
+        basis.append(vector)
+    return basis
+
+
+def isolated(published, sizes, minimum):
+    """Give every group of atoms of fewer than `minimum` sheets, but not none, that a reader can count exactly.
+
+    A group can be counted if its indicator is a combination of the published sums, that is orthogonal to their kernel.
+    """
+    unknown = kernel(published, len(sizes))
+    return [
+        group
+        for many in range(1, len(sizes) + 1)
+        for group in combinations(range(len(sizes)), many)
+        if 0 < sum(sizes[atom] for atom in group) < minimum
+        and all(sum(vector[atom] for atom in group) == 0 for vector in unknown)
+    ]
+
+
+def atoms_and_sums(tree):
+    """Give the sizes of the leaves (what is unnamed is one) and, for each number, which of them it adds up."""
+    sizes, sums = [], {}
+
+    def walk(node):
+        inside = []
+        for part in node.parts:
+            inside += walk(part)
+        if not node.parts or node.unnamed:
+            sizes.append(node.unnamed if node.parts else node.count)
+            inside.append(len(sizes) - 1)
+        sums[node.name] = inside
+        return inside
+
+    walk(tree)
+    return sizes, {name: [int(atom in inside) for atom in range(len(sizes))] for name, inside in sums.items()}
+
+
+def leaks(tree, withheld, minimum=5):
+    sizes, sums = atoms_and_sums(tree)
+    return isolated([vector for name, vector in sums.items() if name not in withheld], sizes, minimum)
+
+
+def test_the_reader_gets_back_what_only_the_small_numbers_hide():
+    """The check itself can fail: 33 - 30 = 3."""
+    assert leaks(agency(a=3, b=30), {"a"})
+    assert not leaks(agency(a=3, b=30), {"a", "b"})
+
+
+counts = st.integers(0, 9)
+agencies = st.tuples(st.lists(counts, max_size=4), st.sampled_from([0, 0, 0, 1, 2, 6]))
+
+
+@st.composite
+def provinces(draw):
+    parts = []
+    for number, (counters, unnamed) in enumerate(draw(st.lists(agencies, min_size=1, max_size=3))):
+        named = {f"c{number}.{at}": count for at, count in enumerate(counters)}
+        parts.append(agency(f"a{number}", unnamed, **named))
+    return Node("province", sum(part.count for part in parts), tuple(parts))
+
+
+@given(provinces(), st.integers(2, 8))
+@example(Node("province", 63, (agency("small", a=3), agency("large", b=20, c=40))), 5)
+def test_no_group_below_the_minimum_can_be_counted_from_what_is_published(province, minimum):
+    assert leaks(province, withhold(province, minimum), minimum) == []
+
+
+@given(provinces())
+def test_no_small_number_is_published_and_no_zero_withheld(province):
+    withheld = withhold(province)
+
+    def walk(node):
+        yield node
+        for part in node.parts:
+            yield from walk(part)
+
+    for node in walk(province):
+        assert not 0 < node.count < 5 or node.name in withheld
+        assert node.count or node.name not in withheld
+
+
+@given(st.lists(st.integers(5, 50), min_size=1, max_size=9))
+def test_where_nothing_is_small_nothing_is_withheld(counts):
+    assert withhold(agency(**{f"c{n}": count for n, count in enumerate(counts)})) == frozenset()
+
+
+# --- over time ------------------------------------------------------------------------------------------------------
+
+
+def state(**parts):
+    return State(sum(parts.values()), parts)
+
+
+def shown_after(*states):
+    shown = Shown()
+    for live in states:
+        shown = advance(shown, live)
+    return shown.now
+
+
+def test_a_total_waits_for_five_new_sheets():
+    assert shown_after(state(a=5), state(a=9)) == state(a=5)
+    assert shown_after(state(a=5), state(a=9), state(a=10)) == state(a=10)
+
+
+def test_a_part_with_fewer_than_five_new_sheets_stands_still_while_the_total_moves():
+    assert shown_after(state(a=20, b=20), state(a=23, b=22)) == State(45, {"a": 20, "b": 20})
+
+
+def test_a_part_waits_where_its_move_would_leave_too_few_unexplained():
+    assert shown_after(state(a=20, b=20), state(a=23, b=27)) == State(50, {"a": 20, "b": 20})
+    assert shown_after(state(a=9, b=9, c=9), state(a=12, b=16, c=15)) == State(43, {"a": 9, "b": 16, "c": 9})
+
+
+def test_a_part_catches_up_once_enough_others_wait():
+    assert shown_after(state(a=20, b=20), state(a=23, b=27), state(a=30, b=30)) == state(a=30, b=30)
+
+
+histories = st.integers(1, 4).flatmap(
+    lambda parts: st.lists(
+        st.lists(st.integers(0, 8), min_size=parts, max_size=parts), min_size=1, max_size=max(3, 9 // parts)
+    )
+)
+
+
+@given(histories)
+@example([[1, 4, 5], [0, 1, 5]])  # each state alone says nothing
+@example([[0, 5], [5, 1]])  # what is known of a part need not begin and end with the two states
+def test_the_states_that_were_ever_shown_isolate_no_few_sheets(arrivals):
+    """Atoms are (step, part); the reader kept every state and solves for all of them at once."""
+    names = [f"p{n}" for n in range(len(arrivals[0]))]
+    width = len(arrivals) * len(names)
+    shown, so_far, published = Shown(), dict.fromkeys(names, 0), []
+    for step, arrived in enumerate(arrivals):
+        so_far = {name: so_far[name] + more for name, more in zip(names, arrived, strict=True)}
+        before, shown = shown, advance(shown, state(**so_far))
+        if shown.now.total != before.now.total:
+            published.append([int(atom // len(names) <= step) for atom in range(width)])
+        for at, name in enumerate(names):
+            if shown.now.parts.get(name, 0) != before.now.parts.get(name, 0):
+                published.append([int(atom // len(names) <= step and atom % len(names) == at) for atom in range(width)])
+    sizes = [count for arrived in arrivals for count in arrived]
+    assert isolated(published, sizes, 5) == []
+
+
+@given(histories)
+def test_what_is_shown_never_goes_back_and_never_beyond_what_is_live(arrivals):
+    shown, so_far = Shown(), [0] * len(arrivals[0])
+    for arrived in arrivals:
+        so_far = [old + new for old, new in zip(so_far, arrived, strict=True)]
+        live = state(**{f"p{n}": count for n, count in enumerate(so_far)})
+        before, shown = shown, advance(shown, live)
+        assert before.now.total <= shown.now.total <= live.total
+        assert all(
+            before.now.parts.get(name, 0) <= count <= live.parts[name] for name, count in shown.now.parts.items()
+        )
