@@ -62,6 +62,15 @@ def wilson(share: float, size: float, z: float = normal_quantile(CONFIDENCE)) ->
     return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)
 
 
+def sample_size(population: int, margin: Fraction = Fraction(5, 100)) -> int:
+    """Give how many of a population to ask for a margin of error: N / (1 + N·e²), rounded up.
+
+    Source: T. Yamane, "Statistics: an introductory analysis", 2nd ed. 1967, as Vietnamese survey plans use it. It takes
+    a drawn sample of independent answers, which a survey at a counter is not: a rule of thumb, no promise.
+    """
+    return math.ceil(population / (1 + population * margin**2))
+
+
 def precision(tally: Tally, days: Mapping[date, Tally] | None = None) -> Precision | None:
     """Tell what the pooled share of a tally is worth; None where nobody answered.
 

@@ -89,6 +89,15 @@ def parse_goal(text: str) -> Goal:
     raise ValueError(f"{text!r} is not a target; write top 3/9, top 3 or ≥ 90 %")
 
 
+def points_for(rate: Fraction, maximum: int, threshold: int) -> Decimal:
+    """Give the points of a rate in percent: all from the threshold on, below it rate · maximum / threshold.
+
+    Source: QĐ 766/QĐ-TTg (2022), satisfaction with the handling of dossiers: maximum 6, threshold 90. It counts who kept
+    silent as satisfied, the opposite of our index: the two are never merged.
+    """
+    return rounded(min(Fraction(maximum), rate * maximum / threshold))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One unit's line of a scoreboard.

@@ -11,7 +11,7 @@ from two divisions together can be counted from one. It does not hold against a 
 elsewhere.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 MINIMUM = 5
@@ -75,53 +75,29 @@ class _Settling:
         return self.regions[smallest.name] or self._merge_smallest(smallest)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A total and its parts at one time."""
+def close(shown: Mapping[str, int], since: Node, minimum: int = MINIMUM) -> Mapping[str, int] | None:
+    """Give what the public sees of a total and its parts, after the sheets `since` the last closing.
 
-    total: int
-    parts: Mapping[str, int]
+    A single table may be safe and the difference of two not, so each closing is a table of its own: what its parts got
+    since the last one is shown if it may be, and is otherwise never told of the part, only of the total. A part's
+    figure therefore rests on the closings in which it had enough, and its `shown` count says on how many sheets.
+    Sheets of different closings are never in one equation, so all closings together tell no more than each alone.
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the public sees of a total and its parts, and what it remembers of earlier.
-
-    A part that stands at 0 is withheld: nobody knows if it is 0. `moves` are the earlier states, oldest first, each
-    with those parts only that moved then.
+    The total itself may move between closings, by at least the minimum each time; `since` is taken at such a move.
+    Then what is known of a closing are the sums of the rows (moves) and columns (regions) of a table, and a group that
+    can be counted is made of whole rows or of whole columns. None where `since` is below the minimum: keep adding to
+    it. It does not hold against a reader who knows from elsewhere in which move a sheet came.
     """
-
-    now: State = State(0, {})
-    moves: tuple[State, ...] = ()
-
-
-def advance(shown: Shown, live: State, minimum: int = MINIMUM) -> Shown:
-    """Give what the public sees next, so that the states ever shown, taken together, isolate no few sheets.
-
-    The total and every part move by nothing or by at least the minimum. With the totals of any two states a reader can
-    subtract, from what came between, all that is known of the parts within that time; what remains must be nothing or
-    the minimum. Where it is not, the part with the smallest move waits, and then the next; where none moves all is
-    well, because the total's own move is large enough.
-    The names of the parts are the same, or more, at each call. It does not hold against a reader who knows from
-    elsewhere in which step a sheet came.
-    """
-    if live.total - shown.now.total < minimum:
-        return shown
-    before = {name: shown.now.parts.get(name, 0) for name in live.parts}
-    moving = [name for name, count in live.parts.items() if count - before[name] >= minimum]
-    moving.sort(key=lambda name: (before[name] - live.parts[name], name))  # the largest move first
-    while True:
-        moved = {name: live.parts[name] for name in moving}
-        now = State(live.total, before | moved)
-        if not moving or all(rest == 0 or rest >= minimum for rest in _unexplained(shown.moves, now)):
-            return Shown(now, (*shown.moves, State(live.total, moved)))
-        moving.pop()
+    if since.count < minimum:
+        return None
+    withheld = withhold(since, minimum)
+    return {
+        **shown,
+        **{node.name: shown.get(node.name, 0) + node.count for node in _all(since) if node.name not in withheld},
+    }
 
 
-def _unexplained(moves: Sequence[State], now: State) -> Iterator[int]:
-    """Give, from each earlier state on and from the beginning, what the total got beyond what is known of the parts."""
-    first_known = dict(now.parts)
-    for earlier in reversed(moves):
-        first_known |= earlier.parts
-        yield now.total - earlier.total - sum(now.parts[name] - known for name, known in first_known.items())
-    yield now.total - sum(now.parts.values())
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for part in node.parts:
+        yield from _all(part)

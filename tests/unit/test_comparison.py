@@ -1,6 +1,7 @@
 """Changes: in points, with an interval that knows how sure each side is, and never across methods."""
 
 import json
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -62,6 +63,18 @@ def test_the_interval_is_newcombes(now, before, low, high):
 def test_a_change_in_points_is_real_or_within_chance(now, before, points, verdict):
     found = change(an_index(*now), an_index(*before))
     assert (str(found.points), found.verdict) == (points, verdict)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "z", "verdict"),
+    [((160, 200), (450, 500), -3.571, "real"), ((24, 30), (27, 30), -1.085, "within chance")],
+)
+def test_the_verdict_is_that_of_the_two_proportion_test_where_answers_are_independent(now, before, z, verdict):
+    (k, n), (j, m) = now, before
+    pooled = (k + j) / (n + m)
+    assert (k / n - j / m) / math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m)) == pytest.approx(z, abs=5e-4)
+    assert change(an_index(*now), an_index(*before)).verdict == verdict
+    assert (abs(z) > 1.96) == (verdict == "real")
 
 
 @pytest.mark.parametrize(("now", "before"), [((0, 0), (4, 5)), ((4, 5), (0, 0))], ids=["now", "before"])

@@ -67,7 +67,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipas.precision import Precision, precision, wilson
+from sipas.precision import Precision, precision, sample_size, wilson
 from sipas.student import normal_quantile, student_quantile
 from sipas.tally import Tally
 
@@ -166,3 +166,8 @@ def test_more_confidence_is_a_wider_interval(known, confidence):
     low, high = known.bounds(confidence)
     lower, higher = known.bounds(confidence + 0.00005)
     assert 0 <= lower <= low <= known.satisfied / known.answers <= high <= higher <= 1
+
+
+@pytest.mark.parametrize(("population", "asked"), [(1200, 300), (300, 172), (0, 0)])
+def test_how_many_to_ask_of_a_population(population, asked):
+    assert sample_size(population) == asked

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sipas.bands import load_bands
 from sipas.comparison import unbroken
 from sipas.official import BEFORE_2022, COUNTRY, SINCE_2022, published_sipas
-from sipas.scoreboard import AtLeast, Score, Top, parse_goal, scoreboard
+from sipas.scoreboard import AtLeast, Score, Top, parse_goal, points_for, scoreboard
 
 BANDS = load_bands()
 
@@ -159,6 +159,16 @@ def test_another_form_of_a_target_is_refused_with_the_forms_there_are(text):
 def test_a_target_is_met_or_not_or_it_cannot_be_told(target, points, met):
     lines = scoreboard([score("it", points), *block(["95", "92", "75", "60", "60", "60", "60", "60"])])
     assert parse_goal(target).met_by(line_of(lines)) is met
+
+
+@pytest.mark.parametrize(
+    ("dossiers", "late", "disliked", "rate", "points"),
+    [(1000, 35, 12, "95.30", "6.00"), (1000, 120, 40, "84.00", "5.60"), (250, 0, 0, "100.00", "6.00")],
+)
+def test_points_for_dossiers_that_were_neither_late_nor_disliked(dossiers, late, disliked, rate, points):
+    satisfied = Fraction(100 * (dossiers - late - disliked), dossiers)
+    assert satisfied == Fraction(rate)
+    assert str(points_for(satisfied, maximum=6, threshold=90)) == points
 
 
 # --- the Ministry's yearly series ----------------------------------------------------------------------------------
