@@ -92,8 +92,8 @@ def parse_goal(text: str) -> Goal:
 def points_for(rate: Fraction, maximum: int, threshold: int) -> Decimal:
     """Give the points of a rate in percent: all from the threshold on, below it rate · maximum / threshold.
 
-    Source: QĐ 766/QĐ-TTg (2022), satisfaction with the handling of dossiers: maximum 6, threshold 90. It counts who kept
-    silent as satisfied, the opposite of our index: the two are never merged.
+    Source: QĐ 766/QĐ-TTg (2022), satisfaction with the handling of dossiers: maximum 6, threshold 90. Who kept silent
+    counts as satisfied there, the opposite of our index: the two are never merged.
     """
     return rounded(min(Fraction(maximum), rate * maximum / threshold))
 
