@@ -56,7 +56,8 @@ STATES: dict[str, State] = {
     "check of a revoked code": opened(f"/check/{REVOKED}", 410),
     "check of an unknown code": opened(f"/check/{UNKNOWN}", 404),
     "unknown code": opened(f"/{UNKNOWN}", 404),
-    "no code": opened("/favicon.ico", 404),
+    "front": opened("/"),
+    "front, no code": opened("/?code=x", 404),
     "revoked code": opened(f"/{REVOKED}", 410),
 }
 
