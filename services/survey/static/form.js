@@ -130,10 +130,11 @@ function start() {
 
   async function catchUp() {
     const taken = await deliverWaiting().catch(() => 0);
-    const mine = page.sheet && !sending && !wake && await find(page.sheet).catch(() => null);
+    const mine = page.sheet && await find(page.sheet).catch(() => null);
+    if (sending || wake) return;  // what is being sent meanwhile says by itself how it stands
     if (mine && mine.sent) remember({ sent: true, token: mine.token });
     if (mine && !mine.sent) say("kept");
-    else if (!sending && (page.sent || taken)) say(page.sent ? "again" : "earlier");
+    else if (page.sent || taken) say(page.sent ? "again" : "earlier");
   }
 
   form.addEventListener("submit", (event) => {
