@@ -131,7 +131,8 @@ function start() {
   async function catchUp() {
     const taken = await deliverWaiting().catch(() => 0);
     const mine = page.sheet && await find(page.sheet).catch(() => null);
-    if (sending || wake) return;  // what is being sent meanwhile says by itself how it stands
+    // what is being sent meanwhile says by itself how it stands
+    if (sending || wake) return;
     if (mine && mine.sent) remember({ sent: true, token: mine.token });
     if (mine && !mine.sent) say("kept");
     else if (page.sent || taken) say(page.sent ? "again" : "earlier");
