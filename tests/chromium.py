@@ -47,4 +47,5 @@ def chromium(hosts: dict[str, int] | None = None) -> Iterator[Browser]:
 
 def with_profile(browser: Browser, profile: Path) -> BrowserContext:
     """Another browser of the same kind that keeps what it stores in `profile`, as a phone does from day to day."""
-    return browser.browser_type.launch_persistent_context(profile, **options())  # type: ignore[arg-type]
+    size = {"width": 360, "height": 740}
+    return browser.browser_type.launch_persistent_context(profile, viewport=size, **options())  # type: ignore[arg-type]

@@ -27,16 +27,11 @@ class Look:
     font: int = NORMAL_FONT
 
 
-LOOKS = (
-    Look("light"),
-    Look("dark", scheme="dark"),
-    Look("narrow", width=320),
-    Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT),
-)
+LOOKS = (Look("light"), Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT))
+"""The usual one, and all that is hard at once: colours do not depend on width, and what fits large fits small."""
 KIOSK_LOOKS = (
     Look("portrait", width=1080, height=1920),
-    Look("landscape-dark", scheme="dark", width=1280, height=800),
-    Look("landscape-large", width=1280, height=800, font=LARGE_FONT),
+    Look("landscape-large-dark", scheme="dark", width=1280, height=800, font=LARGE_FONT),
 )
 
 

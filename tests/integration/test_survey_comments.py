@@ -90,7 +90,7 @@ def test_a_comment_that_is_too_long_is_told_at_its_box(survey: Survey) -> None:
     answer = post(survey, form | {"answers.ACCESS": "4", "comment": "dài " * 300})
     assert answer.status == 422
     assert 'href="#comment"' in answer.text
-    assert answer.text.count("không được quá 1.000 ký tự") == 2
+    assert answer.text.count("Góp ý không được quá 1.000 ký tự") == 2
 
 
 def test_a_thousand_letters_of_three_bytes_fit_into_a_form(kafka: KafkaServer, survey: Survey) -> None:
