@@ -30,6 +30,7 @@ AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
+Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -153,6 +154,18 @@ class Delivered(Struct, frozen=True, kw_only=True):
     subject: str
 
 
+class GenerationSwitched(Struct, frozen=True, kw_only=True):
+    """On `decisions`: from here on `generation` of the ledger is published; this record's offset is its epoch.
+
+    `previous` was published before, None where nothing was switched before. `reason`: why, in a person's words.
+    """
+
+    generation: Generation
+    previous: Generation | None
+    at: Instant
+    reason: str
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One registry entry with its whole dated history, oldest first.
 
@@ -171,6 +184,7 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_switched = msgspec.json.Decoder(GenerationSwitched)
 _entry = msgspec.json.Decoder(Entry)
 
 TYPES: Mapping[type[Struct], str] = {
@@ -180,6 +194,7 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    GenerationSwitched: "sipas.generation-switched.v1",
     Entry: "sipas.registry-entry.v1",
 }
 TYPE_HEADER = "ce_type"
@@ -279,6 +294,12 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     decoded: Delivered = _decode(_delivered, value)
+    return decoded
+
+
+def decode_switched(value: bytes | None) -> GenerationSwitched:
+    """Bytes of `decisions` whose type is a switch of the generation."""
+    decoded: GenerationSwitched = _decode(_switched, value)
     return decoded
 
 

@@ -12,12 +12,13 @@ import click
 import msgspec
 from rich.progress import Progress
 
+from services.aggregator.counting import load_criteria
 from services.aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME, own_headers
+from services.aggregator.generations import read_switches
 from services.aggregator.verify import verify as verify_all
 from sipas.broker import Log, Publisher, Topics, WholeTopicReader
 from sipas.events import Headers, decode_response, minute_ms
 from sipas.ledger import Ledgers
-from sipas.methods import load_methods
 from sipas.settings import LedgerSettings, load_or_exit
 from sipas.tally_keys import TallyKeys
 
@@ -33,14 +34,15 @@ def verify(as_json: bool) -> None:
     """
     settings = load_or_exit(LedgerSettings)
     ledgers = Ledgers(settings.redis_url, settings.namespace)
-    criteria = {id_: frozenset(method.codes) for id_, method in load_methods().items()}
+    published = read_switches(settings.bootstrap, settings.namespace, ledgers).published
     with Progress(disable=as_json, transient=True) as bar:
         task = bar.add_task("reading the log", total=None)
         verdict = verify_all(
             settings.bootstrap,
             settings.namespace,
             ledgers,
-            criteria,
+            published.generation,
+            load_criteria(),
             lambda done, whole: bar.update(task, completed=done, total=whole),
         )
     if as_json:
@@ -134,13 +136,17 @@ def retry(reason: str | None) -> None:
 def accept(partition: int) -> None:
     """Let PARTITION go on after its fuse has blown: what is bad in the log until now goes to the dead letters."""
     settings = load_or_exit(LedgerSettings)
-    slot = TallyKeys.of(Ledgers(settings.redis_url, settings.namespace), partition).slot
-    position = slot.position()
-    if position is None or "fused_at" not in position:
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    switches = read_switches(settings.bootstrap, settings.namespace, ledgers)
+    generations = (switches.published.generation, switches.building)
+    slots = [TallyKeys.of(ledgers, partition, generation).slot for generation in generations]
+    paused = [slot for slot in slots if "fused_at" in (slot.position() or {})]
+    if not paused:
         raise click.ClickException(f"partition {partition} is not paused")
     log = Log(settings.bootstrap)
     [(_, end)] = log.bounds(str(Topics(settings.namespace).responses), [partition]).values()
     log.close()
-    slot.note({"accepted_until": end, "window": ""})
-    slot.forget("fused_at")
+    for slot in paused:
+        slot.note({"accepted_until": end, "window": ""})
+        slot.forget("fused_at")
     click.echo(f"partition {partition} goes on; bad records below offset {end} become dead letters")

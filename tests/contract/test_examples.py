@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_headers
 from services.aggregator.fold import sheet_of
+from services.aggregator.generations import Switches, with_switches
 from services.board.alerts import changes_in
 from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
@@ -25,6 +26,7 @@ from sipas.events import (
     Comment,
     Delivered,
     Entry,
+    GenerationSwitched,
     MalformedEvent,
     Rebuilt,
     Response,
@@ -35,6 +37,7 @@ from sipas.events import (
     decode_entry,
     decode_rebuilt,
     decode_response,
+    decode_switched,
     encode,
     headers,
     minute_ms,
@@ -55,6 +58,7 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[AlertChanged]: decode_alert,
     TYPES[Delivered]: decode_delivered,
     TYPES[Entry]: decode_entry,
+    TYPES[GenerationSwitched]: decode_switched,
 }
 # a dead letter keeps the headers of what it is not
 EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers) and example.topic != "dlq"]
@@ -256,6 +260,19 @@ def test_a_delivery_names_the_alert_and_the_person_by_their_ids() -> None:
     assert delivered.person == person.id
     for field in ("name", "email"):
         assert person.history[0][field] not in json.dumps(EXAMPLES["delivered"].document, ensure_ascii=False)
+
+
+def test_the_aggregator_follows_a_switch_and_takes_its_offset_for_the_epoch() -> None:
+    switched = EXAMPLES["generation-switched"]
+    at_seven = Example("", switched.topic, switched.key, switched.headers, switched.value, offset=7)
+    switches = with_switches(Switches(), [at_seven])
+    assert switches.published == ("g2", 7)
+    assert (switches.previous, switches.building) == ("g1", "g3")
+
+
+def test_a_decision_of_another_type_switches_nothing() -> None:
+    other = EXAMPLES["delivered"]
+    assert with_switches(Switches(), [other]) == Switches()
 
 
 def test_the_registry_of_the_examples_has_no_problem() -> None:
