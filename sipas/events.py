@@ -166,6 +166,23 @@ class GenerationSwitched(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class ResultFrozen(Struct, frozen=True, kw_only=True):
+    """On `results`: a part of a frozen result. The first complete `version` of a period stands, for ever.
+
+    The parts' `content`, one after the other, is the result itself: the text whose UTF-8 bytes have this `sha256`.
+    `previous`: hash of the version before, which this one restates for this `reason`.
+    """
+
+    period: str
+    version: Annotated[int, Meta(ge=1)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
+    previous: str | None
+    reason: str | None
+    part: Annotated[int, Meta(ge=1)]
+    parts: Annotated[int, Meta(ge=1)]
+    content: str
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One registry entry with its whole dated history, oldest first.
 
@@ -185,6 +202,7 @@ _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
 _switched = msgspec.json.Decoder(GenerationSwitched)
+_frozen = msgspec.json.Decoder(ResultFrozen)
 _entry = msgspec.json.Decoder(Entry)
 
 TYPES: Mapping[type[Struct], str] = {
@@ -195,6 +213,7 @@ TYPES: Mapping[type[Struct], str] = {
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
+    ResultFrozen: "sipas.result-frozen.v1",
     Entry: "sipas.registry-entry.v1",
 }
 TYPE_HEADER = "ce_type"
@@ -300,6 +319,12 @@ def decode_delivered(value: bytes | None) -> Delivered:
 def decode_switched(value: bytes | None) -> GenerationSwitched:
     """Bytes of `decisions` whose type is a switch of the generation."""
     decoded: GenerationSwitched = _decode(_switched, value)
+    return decoded
+
+
+def decode_frozen(value: bytes | None) -> ResultFrozen:
+    """Bytes of `results` whose type is a frozen result."""
+    decoded: ResultFrozen = _decode(_frozen, value)
     return decoded
 
 

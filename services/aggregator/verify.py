@@ -71,7 +71,7 @@ def verify(
         cuts = sorted({unknown_until, *(agency.until for agency in agencies.values())})
         expected: dict[str, dict[Hash, Counter[str]]] = {}
         reader = WholeTopicReader(brokers, topic, [number])
-        for records, folded in _fold_log(_batches(reader, number, cuts), criteria):
+        for records, folded in fold_log(batches(reader, number, cuts), criteria):
             verdict.records += len(records)
             verdict.sheets += folded.counted + folded.excluded
             for agency in {agency for agency, _, _ in folded.totals}:
@@ -115,7 +115,7 @@ def key_of(keys: TallyKeys, name: Hash) -> str:
     return keys.total(agency, method, time) if kind == "total" else keys.parts(agency, method, time)
 
 
-def _batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator[list[Record]]:
+def batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator[list[Record]]:
     """The partition up to the last cut, in batches that no cut divides: an agency wants all of a batch or none."""
     batch: list[Record] = []
     ahead = iter(cuts)
@@ -136,13 +136,13 @@ def _batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator
         yield batch
 
 
-def _fold_log(
-    batches: Iterator[list[Record]], criteria: Mapping[str, frozenset[str]]
+def fold_log(
+    log: Iterator[list[Record]], criteria: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[list[Record], Folded]]:
     """Fold the log with ids kept in this process."""
     seen: dict[str, set[bytes]] = {}
     shelves = Shelves()
-    for records in batches:
+    for records in log:
         sheets = [_sheet(record, criteria) for record in records]
         held = {
             name: {index for index, sheet in enumerate(sheets) if sheet is not None and sheet.id in ids}

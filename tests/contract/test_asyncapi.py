@@ -20,6 +20,7 @@ from sipas.events import (
     GenerationSwitched,
     Rebuilt,
     Response,
+    ResultFrozen,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -56,7 +57,9 @@ def test_a_topic_has_the_name_the_partitions_and_the_settings_of_the_code(kind: 
 # --- values
 
 
-STRUCTS = (Response, Comment, AgencyDay, Rebuilt, AlertChanged, Delivered, Entry, GenerationSwitched, Fact, Rule)
+STRUCTS = (
+    Response, Comment, AgencyDay, Rebuilt, AlertChanged, Delivered, Entry, GenerationSwitched, ResultFrozen, Fact, Rule
+)
 
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_headers
 from services.aggregator.fold import sheet_of
+from services.aggregator.frozen import parts_of, results_in
 from services.aggregator.generations import Switches, with_switches
 from services.board.alerts import changes_in
 from services.board.comments import comments_of
@@ -30,11 +31,13 @@ from sipas.events import (
     MalformedEvent,
     Rebuilt,
     Response,
+    ResultFrozen,
     decode_agency_day,
     decode_alert,
     decode_comment,
     decode_delivered,
     decode_entry,
+    decode_frozen,
     decode_rebuilt,
     decode_response,
     decode_switched,
@@ -59,6 +62,7 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Delivered]: decode_delivered,
     TYPES[Entry]: decode_entry,
     TYPES[GenerationSwitched]: decode_switched,
+    TYPES[ResultFrozen]: decode_frozen,
 }
 # a dead letter keeps the headers of what it is not
 EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers) and example.topic != "dlq"]
@@ -268,6 +272,14 @@ def test_the_aggregator_follows_a_switch_and_takes_its_offset_for_the_epoch() ->
     switches = with_switches(Switches(), [at_seven])
     assert switches.published == ("g2", 7)
     assert (switches.previous, switches.building) == ("g1", "g3")
+
+
+def test_a_frozen_result_has_the_hash_that_is_told_with_it() -> None:
+    event = decode_frozen(EXAMPLES["result-frozen"].value)
+    [(where, frozen)] = results_in([event]).items()
+    assert where == ("2026-Q3", 1)
+    assert frozen.intact
+    assert parts_of(frozen) == [event]
 
 
 def test_a_decision_of_another_type_switches_nothing() -> None:
