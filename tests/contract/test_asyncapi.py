@@ -58,7 +58,17 @@ def test_a_topic_has_the_name_the_partitions_and_the_settings_of_the_code(kind: 
 
 
 STRUCTS = (
-    Response, Comment, AgencyDay, Rebuilt, AlertChanged, Delivered, Entry, GenerationSwitched, ResultFrozen, Fact, Rule
+    Response,
+    Comment,
+    AgencyDay,
+    Rebuilt,
+    AlertChanged,
+    Delivered,
+    Entry,
+    GenerationSwitched,
+    ResultFrozen,
+    Fact,
+    Rule,
 )
 
 
