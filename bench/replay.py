@@ -14,6 +14,7 @@ import cProfile
 import os
 import pstats
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -96,17 +97,40 @@ def main() -> None:
             "SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap,
             "SIPAS_REDIS_URL": redis.url,
         }
+        servers_before = [processor_seconds(server.pid) for server in (kafka, redis)]
+        before = children_seconds()
         begun = time.monotonic()
         subprocess.run([Path(sys.executable).with_name("sipas"), "replay", "--json"], env=environment, check=True)
         seconds = time.monotonic() - begun
         if (found := counted(ledgers, "g2", options)) != options.sheets:
             raise SystemExit(f"counted {found} of {options.sheets}: a wrong count is no measurement")
+        used = children_seconds() - before
+        spent = [
+            processor_seconds(server.pid) - had for server, had in zip((kafka, redis), servers_before, strict=True)
+        ]
         print(machine())
         busy = os.getloadavg()[0]
         print(
             f"{60 * options.sheets / seconds:,.0f} sheets/min replayed exactly once"
             f" ({options.sheets:,} in {seconds:.1f} s, load average {busy:.1f})"
         )
+        micros = [1e6 * part / options.sheets for part in (used, *spent)]
+        print(
+            "µs of processor time a sheet: {:.0f} the replay, {:.0f} Kafka, {:.0f} Redis;".format(*micros)
+            + f" two processors that do nothing else: at most {120e6 / sum(micros):,.0f} sheets/min"
+        )
+
+
+def children_seconds() -> float:
+    """What programs that have ended have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def processor_seconds(pid: int) -> float:
+    """What a running program has used."""
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def profile(plan: Plan) -> None:
