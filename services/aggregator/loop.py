@@ -145,7 +145,7 @@ class Aggregator:
         counted = self._counting.open(partition, self._keys(partition, published.generation), topic_id, first, end)
         before = None if previous is None else self._keys(partition, previous)
         if before is not None and int(counted.position.get("marked", -1)) < published.epoch:
-            hold_back(counted.keys, before)
+            hold_back(counted.keys, before, end)
         self._joined = True
         self._owned[partition] = Owned(counted, published.epoch, before)
         if counted.fused:

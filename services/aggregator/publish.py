@@ -60,12 +60,15 @@ class Telling:
         return str(Topics(self.namespace).tallies)
 
 
-def hold_back(keys: TallyKeys, before: TallyKeys) -> None:
-    """Tell nothing of a generation until it has counted what the one before it had: no number may fall by a switch."""
+def hold_back(keys: TallyKeys, before: TallyKeys, end: int) -> None:
+    """Tell nothing of a generation until it has counted what the one before it had: no number may fall by a switch.
+
+    `end`: of the log, which may have lost what the one before had counted last.
+    """
     position, [last] = keys.slot.snapshot([before.slot.key("position")])
     if not position or not last or last["topic_id"] != position["topic_id"]:
         return
-    until = int(last["next_offset"])
+    until = min(int(last["next_offset"]), end)
     if until > max(int(position["next_offset"]), int(position["rebuild_until"])):
         keys.slot.note({"rebuild_until": until})
 

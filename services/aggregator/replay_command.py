@@ -65,7 +65,7 @@ def replay(publish: bool, back: bool, drop: str | None, reason: str, processes: 
                 raise click.ClickException(
                     f"{len(differences)} integers differ: not switched. If that is meant, say why: --reason"
                 )
-            job.publish(switches.building, outcomes, reason or "counted again")
+            job.publish(switches.building, reason or "counted again")
             return
     except (KafkaAway, WrongTopics, LedgerAway, LostDecisions, WrongLog) as why:
         raise click.ClickException(str(why)) from None
@@ -85,15 +85,15 @@ class Job:
         self._switches = switches
         self._processes = processes
         self._quiet = quiet
+        topic = Topics(settings.namespace).responses
         log = Log(settings.bootstrap)
-        self._bounds = log.bounds(Topics(settings.namespace).responses)
+        self._topic_id, self._bounds = log.topic_id(topic), log.bounds(topic)
         log.close()
 
     def fill(self, generation: str, *, compare: bool) -> list[Outcome]:
         """Count the log into it up to where the published one stands; `compare` then compares the two."""
         live = self._switches.published.generation
-        positions = [self._keys(live, number).slot.position() for number in self._bounds]
-        if any(position is not None and is_rebuilding(position) for position in positions):
+        if any(self._is_rebuilt(live, number) for number in self._bounds):
             raise click.ClickException(f"{live}, the published generation, is being rebuilt itself; wait until it is")
         plan = Plan(
             self._settings.bootstrap, self._settings.redis_url, self._settings.namespace, live, generation, compare
@@ -108,9 +108,9 @@ class Job:
             found = [outcome for future in futures for outcome in future.result()]
         return sorted(found, key=lambda outcome: outcome.partition)
 
-    def publish(self, generation: str, outcomes: Sequence[Outcome], reason: str) -> None:
-        """Let the generation be the published one; refused where a partition has not caught up."""
-        behind = [outcome for outcome in outcomes if not outcome.reached]
+    def publish(self, generation: str, reason: str) -> None:
+        """Let it catch up and be the published one; refused where a partition cannot."""
+        behind = [outcome for outcome in self.fill(generation, compare=False) if not outcome.reached]
         if behind:
             raise click.ClickException(
                 "not switched: "
@@ -121,10 +121,9 @@ class Job:
                 )
             )
         live = self._switches.published.generation
-        # what the live one has counted since; the aggregator does the same for what comes until it follows
-        self.fill(generation, compare=False)
+        # the aggregator does the same for what comes until it follows
         for number in self._bounds:
-            hold_back(self._keys(generation, number), self._keys(live, number))
+            hold_back(self._keys(generation, number), self._keys(live, number), self._bounds[number][1])
         now = switch(
             self._settings.bootstrap, self._ledgers, self._switches, generation, reason=reason, at=datetime.now(UTC)
         )
@@ -140,7 +139,14 @@ class Job:
             raise click.ClickException("nothing was switched, there is no generation to go back to")
         if any(self._keys(before, number).slot.position() is None for number in self._bounds):
             raise click.ClickException(f"{before} was dropped; count it again with: sipas replay --switch")
-        self.publish(before, self.fill(before, compare=False), reason)
+        self.publish(before, reason)
+
+    def _is_rebuilt(self, generation: str, number: int) -> bool:
+        """Whether an aggregator is counting what the numbers still lack; of another log, or a lost end, it cannot."""
+        position = self._keys(generation, number).slot.position()
+        if position is None or position["topic_id"] != self._topic_id:
+            return False
+        return is_rebuilding(position) and int(position["rebuild_until"]) <= self._bounds[number][1]
 
     def _keys(self, generation: str, number: int) -> TallyKeys:
         return TallyKeys.of(self._ledgers, number, generation)

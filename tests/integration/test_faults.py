@@ -147,6 +147,15 @@ def test_a_log_that_lost_its_beginning_stops_the_aggregator(stack: AggregatorSta
     aggregator.start()
     assert aggregator.wait(30) == 1
     assert "records are missing from the log" in aggregator.log
+    # where what is left is meant, it is counted
+    answers = make_answers(300, seed=2)
+    stack.write(answers.records)
+    replayed = stack.command("replay", "--switch")
+    assert replayed.returncode == 0, replayed.stderr
+    stack.generation = "g2"
+    aggregator.start()
+    stack.wait_until_counted()
+    assert stack.differences(answers) == []
 
 
 def test_a_log_cut_and_written_again_is_noticed_by_the_last_counted_record(stack: AggregatorStack) -> None:
