@@ -3,11 +3,15 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deploy.local.programs import NotSetUpError, check_set_up
 from tests.servers import KafkaServer, RedisServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,18 @@ def redis_server(server_directory: Path) -> Iterator[RedisServer]:
     """A Redis for the whole run: `redis_server.url`. A test that stops or flushes it starts its own."""
     with RedisServer(server_directory) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Of a file, not of the run: playwright's event loop must be gone when the next test needs one."""
+    from tests.chromium import NoChromiumError, chromium
+
+    try:
+        with chromium() as running:
+            yield running
+    except NoChromiumError as error:
+        pytest.fail(str(error))
 
 
 @pytest.fixture

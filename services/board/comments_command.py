@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,7 +14,7 @@ from typing import Any
 
 import click
 
-from sipas.settings import ReaderSettings, SettingsError, load
+from sipas.settings import ReaderSettings, load_or_exit
 
 KEYS_OF_LOCAL_STACK = Path(".local/keys.json")
 BOARD_OF_LOCAL_STACK = "http://127.0.0.1:8081"
@@ -45,14 +44,9 @@ def comments(agency: str, day: datetime, url: str | None, key: str | None, as_js
 def _settings(url: str | None, key: str | None) -> ReaderSettings:
     given = {
         "SIPAS_BOARD_URL": url or os.environ.get("SIPAS_BOARD_URL") or BOARD_OF_LOCAL_STACK,
-        "SIPAS_READ_KEY": key or os.environ.get("SIPAS_READ_KEY") or _local_key() or "",
+        "SIPAS_READ_KEY": key or os.environ.get("SIPAS_READ_KEY") or _local_key(),
     }
-    try:
-        return load(ReaderSettings, {**os.environ, **given})
-    except SettingsError as error:
-        lines = "\n".join(f"  {problem}" for problem in error.problems)
-        click.echo(f"sipas: the settings are wrong:\n{lines}", err=True)
-        sys.exit(2)
+    return load_or_exit(ReaderSettings, given)
 
 
 def _local_key() -> str | None:

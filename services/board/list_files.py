@@ -21,7 +21,6 @@ from services.board.tables import (
     part_columns,
     table_elements,
 )
-from services.board.xlsx_tables import is_old_workbook, is_zip, xlsx_tables
 from services.board.yaml_lists import yaml_elements
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -86,14 +85,27 @@ def in_order(faults: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
     return sorted(faults, key=lambda fault: (order[fault.spot.file], fault.spot.sheet, fault.spot.line))
 
 
+def _is_zip(content: bytes) -> bool:
+    """Whether a file is a package such as a workbook is."""
+    return content.startswith(b"PK\x03\x04")
+
+
+def _is_old_workbook(content: bytes) -> bool:
+    """Whether a file is a workbook of before 2007, or one with a password, which is wrapped alike."""
+    return content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+
+
 def _elements(source: Source, lists: Mapping[str, Shape], tables: _Tables) -> tuple[list[Element], list[Fault]]:
     name, content = source.name, source.content
     if len(content) > MAX_BYTES:
         return [], [Fault(Spot(name), "", f"is larger than {MAX_BYTES >> 20} MB")]
-    if is_old_workbook(content):
+    if _is_old_workbook(content):
         why = "is a workbook of the old kind (.xls) or has a password; save it as Excel Workbook (.xlsx) without one"
         return [], [Fault(Spot(name), "", why)]
-    if is_zip(content):
+    if _is_zip(content):
+        # openpyxl takes 0.15 s to import, for which no other command should wait
+        from services.board.xlsx_tables import xlsx_tables  # noqa: PLC0415
+
         found, faults = xlsx_tables(content, name)
         if not found and not faults:
             return [], [Fault(Spot(name), "", EMPTY)]

@@ -22,7 +22,6 @@ from services.board.registry_file import Wanted
 from services.board.registry_rows import registry_rows
 from services.board.revoke_command import revoke
 from services.board.source_argument import SourceArgument
-from services.board.xlsx_export import write_workbook
 from sipas.broker import Topics
 from sipas.codes import new_code, printed
 from sipas.follower import read_whole
@@ -112,6 +111,9 @@ def export(xlsx: Path | None) -> None:
     settings = load_or_exit(KafkaSettings)
     now = _recorded(settings)
     if xlsx is not None:
+        # as in list_files: openpyxl is for those who need it
+        from services.board.xlsx_export import write_workbook  # noqa: PLC0415
+
         try:
             write_workbook(registry_rows(now), xlsx)
         except OSError as reason:

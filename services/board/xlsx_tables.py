@@ -28,16 +28,6 @@ MAX_CELLS = 2_000_000
 _FONTS = (".vn", "vni-")
 
 
-def is_zip(content: bytes) -> bool:
-    """Whether a file is a package such as a workbook is."""
-    return content.startswith(b"PK\x03\x04")
-
-
-def is_old_workbook(content: bytes) -> bool:
-    """Whether a file is a workbook of before 2007, or one with a password, which is wrapped alike."""
-    return content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-
-
 def xlsx_tables(content: bytes, file: str) -> tuple[list[Table], list[Fault]]:
     """The tables of a workbook without its empty sheets; the name of a sheet is the table's."""
     try:

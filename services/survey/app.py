@@ -51,7 +51,7 @@ def make_app(parts: Parts) -> WSGIApplication:
     app.add_url_rule("/favicon.ico", view_func=lambda: _bytes(b"", "image/x-icon", "public, max-age=86400", 204))
     app.add_url_rule("/<code>", view_func=site.form, methods=["GET"])
     app.add_url_rule("/<code>", view_func=site.send, methods=["POST"], endpoint="send")
-    app.add_url_rule("/<code>/token", view_func=site.token, methods=["GET"])
+    app.add_url_rule("/<code>/token", view_func=site.token, methods=["POST"])
     for path in ASSETS:
         app.add_url_rule(path, view_func=_asset, methods=["GET"])
     app.register_error_handler(Exception, site.failed)
@@ -97,14 +97,15 @@ class _Site:
         return _html(page, cache=opening.CACHE)
 
     def token(self, code: str) -> AnyResponse:
-        """`GET /{code}/token?of=`: a token for a form that was opened from a copy on a phone.
+        """`POST /{code}/token`: a token for a form that was opened from a copy on a phone.
 
-        It has an id of its own and the time at which the copied form was rendered: that was the visit.
+        It has an id of its own and the time at which the copied form was rendered: that was the visit. The copy's token
+        comes in the body, because addresses end up in the logs of proxies.
         """
         counter = find_counter(code, self._parts.registry())
-        old = self._parts.tokens.read(request.args.get("of", ""))
+        old = self._parts.tokens.read(_fields().get("form_token", ""))
         if old is None or old.counter != counter.code:
-            return document_of(Problem("invalid", errors=[wrong("of", "not-a-token")]))
+            return document_of(Problem("invalid", errors=[wrong("form_token", "not-a-token")]))
         new = self._parts.tokens.make(counter.code, now=old.rendered_at)
         return _bytes(new.encode(), "text/plain; charset=utf-8", NOT_KEPT)
 
@@ -113,8 +114,7 @@ class _Site:
         registry = self._parts.registry()
         counter = find_counter(code, registry)
         lang = self._language()
-        body = body_of(request.environ, "application/x-www-form-urlencoded", "needs-form")
-        filled = dict(parse_qsl(body.decode("utf-8", "replace")))
+        filled = _fields()
         choices = choices_of(counter, registry, lang.names)
         if len(choices) == 1:
             filled["choice"] = choices[0].value
@@ -189,6 +189,12 @@ class _Site:
         code = normalise((request.view_args or {}).get("code", ""))
         old = self._parts.registry().counter(code) if code else None
         return old.replaced_by if old else None
+
+
+def _fields() -> dict[str, str]:
+    """The fields of the form that was sent."""
+    body = body_of(request.environ, "application/x-www-form-urlencoded", "needs-form")
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
 def _document(counter: str, filled: dict[str, str], lang: Language) -> dict[str, Any]:

@@ -33,11 +33,6 @@ def text_of(name: str) -> str:
     return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith(("//", "/*"))) + "\n"
 
 
-def stylesheet(name: str) -> str:
-    """The style that stands in a page: one request less, and its hash is in the page's policy."""
-    return text_of(name)
-
-
 def hash_of(text: str) -> str:
     """Short, and another for another text."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]

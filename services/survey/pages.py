@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.survey.assets import FORM_SCRIPT, KIOSK_SCRIPT, stylesheet
+from services.survey.assets import FORM_SCRIPT, KIOSK_SCRIPT, text_of
 from services.survey.choices import agency_name, choices_of
 from services.survey.compression import Halves
 from services.survey.kiosk import kiosk_texts
@@ -23,9 +23,10 @@ from services.survey.languages import DEFAULT, Language, Questionnaire
 from services.survey.poster_check import Poster
 from sipas.codes import printed
 from sipas.problems import FieldError
-from sipas.registry import Counter, Registry
+from sipas.registry import Counter, Place, Registry
 
-_PAGE_CSS, _KIOSK_CSS = stylesheet("page.css"), stylesheet("kiosk.css")
+# styles stand in the page: one request less, and their hashes are in its policy
+_PAGE_CSS, _KIOSK_CSS = text_of("page.css"), text_of("kiosk.css")
 
 
 def _source(style: str) -> str:
@@ -113,8 +114,7 @@ class Pages:
             "thanks.html",
             lang,
             counter=counter,
-            complaints=self._site.complaints or lang.words["complaints"],
-            hotline=(place.hotline if place else None) or self._site.hotline,
+            **self._where_to_complain(place, lang),
         )
 
     def check(self, poster: Poster, registry: Registry, lang: Language) -> str:
@@ -133,8 +133,7 @@ class Pages:
             since=f"{poster.since:%d/%m/%Y}" if poster.since else "",
             new=poster.replaced_by,
             questionnaire=lang.questionnaires[counter.method],
-            complaints=self._site.complaints or lang.words["complaints"],
-            hotline=(place.hotline if place else None) or self._site.hotline,
+            **self._where_to_complain(place, lang),
         )
 
     def front(self, lang: Language, *, unknown: bool = False) -> str:
@@ -143,13 +142,7 @@ class Pages:
 
     def check_which(self, lang: Language, *, unknown: bool = False) -> str:
         """Asks for the code of a poster; `unknown`: and says that no poster has the one that was typed."""
-        return self._render(
-            "check_which.html",
-            lang,
-            unknown=unknown,
-            complaints=self._site.complaints or lang.words["complaints"],
-            hotline=self._site.hotline,
-        )
+        return self._render("check_which.html", lang, unknown=unknown, **self._where_to_complain(None, lang))
 
     def kiosk(self, counter: Counter, registry: Registry, lang: Language) -> str:
         """The page of a device that stands at a counter."""
@@ -206,6 +199,12 @@ class Pages:
             why=_Blank({error["key"]: error["reason"] for error in shown}),
             unavailable=unavailable,
         )
+
+    def _where_to_complain(self, place: Place | None, lang: Language) -> dict[str, str]:
+        return {
+            "complaints": self._site.complaints or lang.words["complaints"],
+            "hotline": (place.hotline if place else None) or self._site.hotline,
+        }
 
     def _contact(self, counter: Counter, registry: Registry, lang: Language) -> str:
         place = registry.places.get(counter.place)

@@ -13,21 +13,10 @@ from sipas.events import Response
 from tests.browser.line import Line
 from tests.browser.phone import PICTURES, Phone, without_scripts
 from tests.browser.registry import browser_registry
-from tests.chromium import NoChromiumError, chromium
 from tests.servers import KafkaServer
 from tests.survey_stack import Survey, set_up_namespace, sheets
 
 OpenPhone = Callable[..., Phone]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Of a file, not of the run: playwright's event loop must be gone when the next test needs one."""
-    try:
-        with chromium() as running:
-            yield running
-    except NoChromiumError as error:
-        pytest.fail(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -17,13 +17,14 @@ def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
     return plain | dict(settings)
 
 
-def sipas(environment: Mapping[str, str]) -> Run:
-    """Runs `sipas` with exactly these settings."""
+def sipas(environment: Mapping[str, str], *words: str, cwd: Path | None = None) -> Run:
+    """Runs `sipas`, or its command `words`, with exactly these settings, in this directory or `cwd`."""
 
     def run(*arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [SIPAS, *arguments],
+            [SIPAS, *words, *arguments],
             env=environment_with({**environment, **settings}),
+            cwd=cwd,
             capture_output=True,
             text=True,
             timeout=300,

@@ -3,8 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -16,14 +14,12 @@ from sipas.codes import printed
 from sipas.events import Entry
 from sipas.follower import read_whole
 from sipas.registry import Registry
+from tests.integration.command_line import SIPAS, Run, environment_with, sipas
 from tests.posters import URL, codes, page_texts, pages, province, scanned
 from tests.servers import KafkaServer, wait_until
 from tests.survey_stack import entry, names, set_up_namespace
 
-SIPAS = Path(sys.executable).with_name("sipas")
 CODES = codes(20)
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def registry(counters: int) -> list[Entry]:
@@ -31,9 +27,8 @@ def registry(counters: int) -> list[Entry]:
     return [one for one in province(counters) if one.kind != "namespace"]
 
 
-def environment(kafka: KafkaServer, namespace: str) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
-    return plain | {"SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap, "SIPAS_NAMESPACE": namespace, "SIPAS_PUBLIC_URL": URL}
+def settings_of(kafka: KafkaServer, namespace: str) -> dict[str, str]:
+    return {"SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap, "SIPAS_NAMESPACE": namespace, "SIPAS_PUBLIC_URL": URL}
 
 
 @pytest.fixture
@@ -50,22 +45,7 @@ def run(kafka: KafkaServer, namespace: str, tmp_path: Path) -> Run:
         replaced_by=CODES[4],
     )
     set_up_namespace(kafka.bootstrap, namespace, [*registry(20), revoked])
-
-    def poster(*arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [SIPAS, "poster", *arguments],
-            env=environment(kafka, namespace) | settings,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, done
-        assert "Traceback" not in done.stderr
-        return done
-
-    return poster
+    return sipas(settings_of(kafka, namespace), "poster", cwd=tmp_path)
 
 
 def test_a_province_is_one_pdf_with_a_page_for_each_active_counter(run: Run, tmp_path: Path) -> None:
@@ -150,7 +130,7 @@ def test_stopped_by_hand_it_leaves_no_half_file(
     set_up_namespace(kafka.bootstrap, namespace, registry(2_000))
     running = subprocess.Popen(
         [SIPAS, "poster", "--all", *arguments],
-        env=environment(kafka, namespace),
+        env=environment_with(settings_of(kafka, namespace)),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -69,6 +69,11 @@ def post(survey: Survey, path: str, fields: dict[str, str]) -> Answer:
     return survey.ask("POST", path, urlencode(fields).encode(), FORM)
 
 
+def renewed(survey: Survey, token: str, code: str = OPEN) -> Answer:
+    """What a phone gets for the token of a form that it kept."""
+    return post(survey, f"/{code}/token", {"form_token": token})
+
+
 def sheet_of(kafka: KafkaServer, survey: Survey, token: str) -> Any:
     of_token = TOKENS.read(token)
     assert of_token is not None
@@ -90,7 +95,7 @@ def every_answer(survey: Survey) -> Iterator[tuple[str, int, Answer]]:
     yield "a form as JSON", 415, survey.ask("POST", f"/{OPEN}", b"{}", {"Content-Type": "application/json"})
     yield "a large form", 413, post(survey, f"/{OPEN}", {"x": "x" * 17_000})
     yield "a wrong method", 405, survey.ask("DELETE", f"/{OPEN}")
-    yield "a token", 200, survey.ask("GET", f"/{OPEN}/token?of={TOKENS.make(OPEN, now=datetime.now(UTC))}")
+    yield "a token", 200, renewed(survey, TOKENS.make(OPEN, now=datetime.now(UTC)))
 
 
 def test_every_page_is_whole_under_a_policy_that_lets_only_us_in(survey: Survey) -> None:
@@ -236,7 +241,7 @@ def test_the_thanks_page_leads_only_to_counters_of_ours(survey: Survey, counter:
 def test_a_copied_form_gets_a_sheet_of_its_own_on_the_day_of_the_visit(kafka: KafkaServer, survey: Survey) -> None:
     two_days_ago = datetime.now(UTC) - timedelta(days=2)
     old = TOKENS.make(OPEN, now=two_days_ago)
-    fresh = [survey.ask("GET", f"/{OPEN}/token?of={old}").text for _ in range(2)]
+    fresh = [renewed(survey, old).text for _ in range(2)]
     for token in (old, *fresh):
         assert post(survey, f"/{OPEN}", {"answers.ACCESS": "4", "form_token": token}).status == 303
     found = [sheet_of(kafka, survey, token) for token in (old, *fresh)]
@@ -247,7 +252,7 @@ def test_a_copied_form_gets_a_sheet_of_its_own_on_the_day_of_the_visit(kafka: Ka
 
 def test_a_token_of_a_month_ago_stays_as_old_as_it_is(kafka: KafkaServer, survey: Survey) -> None:
     old = TOKENS.make(OPEN, now=datetime.now(UTC) - timedelta(days=31))
-    fresh = survey.ask("GET", f"/{OPEN}/token?of={old}").text
+    fresh = renewed(survey, old).text
     assert post(survey, f"/{OPEN}", {"answers.ACCESS": "4", "form_token": fresh}).status == 303
     assert sheet_of(kafka, survey, fresh).flags == ("late",)
 
@@ -255,17 +260,17 @@ def test_a_token_of_a_month_ago_stays_as_old_as_it_is(kafka: KafkaServer, survey
 def test_only_a_token_of_ours_and_of_that_counter_can_be_renewed(survey: Survey) -> None:
     now = datetime.now(UTC)
     good = TOKENS.make(OPEN, now=now)
-    assert survey.ask("GET", f"/{OPEN}/token?of={good}").status == 200
+    assert renewed(survey, good).status == 200
     for code, token in (
         (OPEN, "nonsense"),
         (OPEN, ""),
         (SHARED, good),
         (OPEN, FormTokens("t" * 40).make(OPEN, now=now)),
     ):
-        refused = survey.ask("GET", f"/{code}/token?of={token}")
-        assert (refused.status, refused.json["errors"][0]["field"]) == (422, "of")
-    assert survey.ask("GET", f"/{REVOKED}/token?of={good}").status == 410
-    assert survey.ask("GET", f"/{UNKNOWN}/token?of={good}").status == 404
+        refused = renewed(survey, token, code)
+        assert (refused.status, refused.json["errors"][0]["field"]) == (422, "form_token")
+    assert renewed(survey, good, REVOKED).status == 410
+    assert renewed(survey, good, UNKNOWN).status == 404
 
 
 # --- is this poster genuine?
@@ -344,10 +349,11 @@ def test_without_a_registry_pages_ask_for_patience_in_both_languages(
     waiting = Survey(kafka.bootstrap, namespace, tmp_path)
     waiting.ready = lambda: answers(waiting)  # type: ignore[method-assign]
     with waiting:
-        for path in (f"/{OPEN}", f"/check/{OPEN}", f"/{OPEN}/token?of=x"):
+        for path in (f"/{OPEN}", f"/check/{OPEN}"):
             refused = waiting.ask("GET", path)
             assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
             assert "ít phút" in refused.text
+        assert renewed(waiting, "x").status == 503
         assert "few minutes" in waiting.ask("GET", f"/{OPEN}?lang=en").text
         assert waiting.ask("GET", f"/thanks?counter={OPEN}").status == 200
 

@@ -11,7 +11,6 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser
 
-from tests.chromium import NoChromiumError, chromium
 from tests.servers import wait_until
 from tests.system.running_stack import BOARD, SURVEY, RunningStack, free_ports
 
@@ -28,15 +27,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
     finally:
         running.discard()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as running:
-            yield running
-    except NoChromiumError as error:
-        pytest.fail(str(error))
 
 
 def scan(poster: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import services.survey
-from services.survey.assets import ASSETS, FORM_SCRIPT, KIOSK_SCRIPT, WORKER, stylesheet
+from services.survey.assets import ASSETS, FORM_SCRIPT, KIOSK_SCRIPT, WORKER, text_of
 from services.survey.languages import load_languages
 from services.survey.pages import Pages, Site
 from services.survey.poster_check import find_poster
@@ -55,7 +55,7 @@ def test_each_part_of_a_long_form_leads_to_its_neighbours() -> None:
 
 @pytest.mark.parametrize("part", range(1, 10))
 def test_the_style_knows_as_many_parts_as_a_form_may_have(part: int) -> None:
-    assert f"#p{part}:target ~ .p{part}" in stylesheet("page.css")
+    assert f"#p{part}:target ~ .p{part}" in text_of("page.css")
 
 
 @pytest.mark.parametrize("code", [OPEN, SHARED])

@@ -91,9 +91,22 @@ def _spread(posters: Sequence[Poster], work: Callable[[Poster], R]) -> Iterator[
     if len(posters) <= FEW or cores == 1:
         yield map(work, posters)
         return
-    # Ctrl-C goes to every process of the terminal: only this one answers it
-    pool = ProcessPoolExecutor(cores, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(cores, get_context("spawn"))
     try:
-        yield pool.map(work, posters)
+        with _interrupts_held_back():
+            made = pool.map(work, posters)
+        yield made
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C goes to every process of the terminal; those that are started in here never see it, from their first
+    moment on, and this one sees it afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -41,6 +41,19 @@ function syncLater() {
   navigator.serviceWorker.ready.then((registration) => registration.sync.register("sheets")).catch(() => null);
 }
 
+// Delivers what was left from before, and tries again while there is no answer: a network that is back may fail once
+// more in its first moment. `tell` hears how many were taken.
+let nextTry = null;
+async function catchUp(tell = () => null, round = 0) {
+  clearTimeout(nextTry);
+  const taken = await deliverWaiting().catch((reason) => {
+    clearTimeout(nextTry);
+    if (reason instanceof Unanswered) nextTry = setTimeout(catchUp, backoffMs(reason, round), tell, round + 1);
+    return 0;
+  });
+  await tell(taken);
+}
+
 function start() {
   const button = document.getElementById("send");
   const status = document.getElementById("status");
@@ -119,7 +132,7 @@ function start() {
         say(kept ? "kept" : "waiting");
         another.parentNode.hidden = !kept;
         if (kept) attempt(syncLater);
-        await pause(Math.max(reason.afterMs, Math.min(60000, 1000 * 2 ** round) * (0.5 + Math.random() / 2)));
+        await pause(backoffMs(reason, round));
         // the service worker may have been first
         const now = kept && await find(sheet.id).catch(() => null);
         if (now && now.sent) return thank(now);
@@ -128,8 +141,7 @@ function start() {
     }
   }
 
-  async function catchUp() {
-    const taken = await deliverWaiting().catch(() => 0);
+  async function tell(taken) {
     const mine = page.sheet && await find(page.sheet).catch(() => null);
     // what is being sent meanwhile says by itself how it stands
     if (sending || wake) return;
@@ -146,12 +158,12 @@ function start() {
   another.addEventListener("click", draft.forget);
   form.addEventListener("input", draft.save);
   form.addEventListener("change", draft.save);
-  addEventListener("online", () => (wake ? wake() : catchUp()));
+  addEventListener("online", () => (wake ? wake() : catchUp(tell)));
   addEventListener("pageshow", (event) => {
     if (event.persisted) busy(false);
   });
   if (!form.dataset.again) draft.restore();
-  catchUp();
+  catchUp(tell);
 }
 
 // the next factor is read from its heading, not from the top of the document
@@ -160,7 +172,6 @@ addEventListener("load", () => attempt(() => keepForOffline(form && !form.datase
 if (form) {
   attempt(start);
 } else {
-  const catchUp = () => deliverWaiting().catch(() => null);
-  addEventListener("online", catchUp);
+  addEventListener("online", () => catchUp());
   catchUp();
 }

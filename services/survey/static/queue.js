@@ -85,6 +85,9 @@ class Unanswered extends Error {
   }
 }
 
+// How long to wait before trying once more, after so many rounds without an answer.
+const backoffMs = (reason, round) => Math.max(reason.afterMs, Math.min(60000, 1000 * 2 ** round) * (0.5 + Math.random() / 2));
+
 async function ask(url, options) {
   const limit = self.AbortController ? new AbortController() : null;
   const timer = setTimeout(() => limit && limit.abort(), REPLY_MS);
@@ -97,10 +100,16 @@ async function ask(url, options) {
   }
 }
 
+const post = (url, body) => ask(url, {
+  method: "POST",
+  headers: { "Content-Type": "application/x-www-form-urlencoded" },
+  body,
+});
+
 // A sheet from a kept copy with a token of its own; every other sheet as it is.
 async function freshened(sheet) {
   if (!sheet.stale) return sheet;
-  const reply = await ask("/" + sheet.code + "/token?of=" + encodeURIComponent(sheet.token));
+  const reply = await post("/" + sheet.code + "/token", "form_token=" + encodeURIComponent(sheet.token));
   const text = (await reply.text().catch(() => "")).trim();
   // 422: no token of ours, so no other is to be had for it. Anything else may come from a hotel's login page.
   const fresh = reply.status === 200 && /^[\w.-]+$/.test(text) ? text : reply.status === 422 ? sheet.token : null;
@@ -111,11 +120,7 @@ async function freshened(sheet) {
 
 // The answer's status: 303 taken, 4xx refused for good. Raises Unanswered where it may be taken later.
 async function deliver(sheet) {
-  const reply = await ask(sheet.url, {
-    method: "POST",
-    headers: { "Content-Type": "application/x-www-form-urlencoded" },
-    body: sheet.body + "&form_token=" + encodeURIComponent(sheet.token),
-  });
+  const reply = await post(sheet.url, sheet.body + "&form_token=" + encodeURIComponent(sheet.token));
   // a login page in our place would also answer 200
   if (reply.ok && reply.redirected && new URL(reply.url).pathname === "/thanks") return 303;
   if ([400, 404, 410, 413, 415, 422].includes(reply.status)) return reply.status;
