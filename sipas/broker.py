@@ -12,7 +12,6 @@ Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -183,14 +182,6 @@ class Log:
         with self._asking:
             self._admin.delete_topics(list(topics))
 
-    def wait_until_gone(self, topic: str, timeout_s: float = 30.0) -> None:
-        """Return when no broker tells of the topic any more: until then its name cannot be used again."""
-        deadline = time.monotonic() + timeout_s
-        while topic in self.existing():
-            if time.monotonic() > deadline:
-                raise WrongTopics(f"topic {topic} is being deleted, but still there after {timeout_s:.0f} s")
-            time.sleep(0.1)  # deletion is not announced to clients
-
     def cut(self, topic: str, before: Mapping[int, int]) -> None:
         """Delete the records of each partition below the given offset."""
         with self._asking:
@@ -210,10 +201,6 @@ class Log:
         """(partitions, copies of each)"""
         partitions = self._describe(topic)["partitions"]
         return len(partitions), len(partitions[0]["replica_nodes"])
-
-    def members(self, group: str) -> int:
-        """How many members the consumer group has now."""
-        return len(self._admin.describe_groups([group])[group]["members"])
 
     def topic_id(self, topic: str) -> str:
         return str(self._describe(topic)["topic_id"])

@@ -30,6 +30,7 @@ AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
+Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -153,6 +154,35 @@ class Delivered(Struct, frozen=True, kw_only=True):
     subject: str
 
 
+class GenerationSwitched(Struct, frozen=True, kw_only=True):
+    """On `decisions`: from here on `generation` of the ledger is published; this record's offset is its epoch.
+
+    `previous` was published before, None where nothing was switched before. `reason`: why, in a person's words.
+    """
+
+    generation: Generation
+    previous: Generation | None
+    at: Instant
+    reason: str
+
+
+class ResultFrozen(Struct, frozen=True, kw_only=True):
+    """On `results`: a part of a frozen result. The first complete `version` of a period stands, for ever.
+
+    The parts' `content`, one after the other, is the result itself: the text whose UTF-8 bytes have this `sha256`.
+    `previous`: hash of the version before, which this one restates for this `reason`.
+    """
+
+    period: str
+    version: Annotated[int, Meta(ge=1)]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
+    previous: str | None
+    reason: str | None
+    part: Annotated[int, Meta(ge=1)]
+    parts: Annotated[int, Meta(ge=1)]
+    content: str
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One registry entry with its whole dated history, oldest first.
 
@@ -171,6 +201,8 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_switched = msgspec.json.Decoder(GenerationSwitched)
+_frozen = msgspec.json.Decoder(ResultFrozen)
 _entry = msgspec.json.Decoder(Entry)
 
 TYPES: Mapping[type[Struct], str] = {
@@ -180,6 +212,8 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    GenerationSwitched: "sipas.generation-switched.v1",
+    ResultFrozen: "sipas.result-frozen.v1",
     Entry: "sipas.registry-entry.v1",
 }
 TYPE_HEADER = "ce_type"
@@ -279,6 +313,18 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     decoded: Delivered = _decode(_delivered, value)
+    return decoded
+
+
+def decode_switched(value: bytes | None) -> GenerationSwitched:
+    """Bytes of `decisions` whose type is a switch of the generation."""
+    decoded: GenerationSwitched = _decode(_switched, value)
+    return decoded
+
+
+def decode_frozen(value: bytes | None) -> ResultFrozen:
+    """Bytes of `results` whose type is a frozen result."""
+    decoded: ResultFrozen = _decode(_frozen, value)
     return decoded
 
 

@@ -79,6 +79,7 @@ class Ledgers:
         self.settle_script = register(_script("settle"))
         self.note_script = register(_script("note"))
         self.show_script = register(_script("show"))
+        self._point_script = register(_script("point"))
 
     def wait_until_ready(self, timeout_s: float) -> None:
         """Return when Redis answers (it may be loading its file); raises `LedgerAway` after `timeout_s`."""
@@ -97,6 +98,15 @@ class Ledgers:
         """The keys of one partition of the ledger `name` ("g1", "judge", …)."""
         return Slot(self, self._client, f"{self.namespace}:{name}:{{p{partition}}}")
 
+    @property
+    def pointer_key(self) -> str:
+        """Hash that names the published generation of the tallies."""
+        return f"{self.namespace}:published"
+
+    def point(self, generation: str, epoch: int) -> bool:
+        """Let the pointer name `generation`; False where it stands at this epoch already, or at a later one."""
+        return bool(self._point_script(keys=[self.pointer_key], args=[epoch, generation]))
+
     def hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
         """Many hashes of any slots in one pipelined read, not atomically. Raises `LedgerAway`."""
         pipeline = self._client.pipeline(transaction=False)
@@ -107,12 +117,13 @@ class Ledgers:
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
-    def forget(self) -> int:
-        """Delete every key of the namespace; returns how many there were."""
-        keys = list(self._client.scan_iter(match=f"{self.namespace}:*", count=1000))
-        for key in keys:
+    def drop(self, name: str) -> int:
+        """Delete every key of the ledger `name` ("g1", …); returns how many there were."""
+        dropped = 0
+        for key in self._client.scan_iter(match=f"{self.namespace}:{name}:*", count=1000):
             self._client.unlink(key)
-        return len(keys)
+            dropped += 1
+        return dropped
 
     def close(self) -> None:
         self._client.close()
@@ -197,11 +208,19 @@ class Slot:
         flat = [str(part) for pair in fields.items() for part in pair]
         self._ledgers.note_script(keys=[self._position], args=flat)
 
-    def show(self, step: int, days: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
-        """Run `show.lua` for these agency-days, each its ten keys and three arguments."""
+    def show(
+        self,
+        epoch: tuple[str, int],
+        step: int,
+        days: Sequence[tuple[Sequence[str], Sequence[str]]],
+        *,
+        switched: bool = False,
+    ) -> None:
+        """Run `show.lua`: the key of the newest shown epoch and ours; agency-days, each ten keys and three words."""
         if days:
-            keys = [key for ten, _ in days for key in ten]
-            self._ledgers.show_script(keys=keys, args=[step, *(word for _, three in days for word in three)])
+            keys = [epoch[0], *(key for ten, _ in days for key in ten)]
+            words = (word for _, three in days for word in three)
+            self._ledgers.show_script(keys=keys, args=[epoch[1], step, int(switched), *words])
 
 
 def _plan(position: Mapping[str, str | int], writes: Writes, index: Mapping[str, int]) -> bytes:

@@ -1,6 +1,10 @@
 """Where the tallies lie in Redis: the agreement between the aggregator, which writes, and who reads.
 
-All keys of a partition share the slot of its position. Integers only, in hashes whose fields are those of
+A generation is one build of the ledger. The pointer names the published one; it is a copy of the newest switch on the
+topic `decisions`, whose offset there is the epoch. What the public was shown belongs to no generation: a switch must
+not let it begin again, from nothing and in other steps.
+
+All keys of a partition share a hash tag, whatever their generation. Integers only, in hashes whose fields are those of
 `sipas.tally`; a `parts` hash holds the same fields for parts of the agency, prefixed `counter=<code>|`,
 `channel=<word>|`, `sector=<id>|`.
 """
@@ -8,35 +12,46 @@ All keys of a partition share the slot of its position. Integers only, in hashes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sipas.ledger import Ledgers, Slot
 
-GENERATION = "g1"
-"""The build of the ledger that is read and written; a replay fills another one beside it."""
-
-EPOCH = 0
-"""Offset on `decisions` of the switch to this generation; 0 before the first switch."""
+FIRST_GENERATION = "g1"
 
 PART_SEPARATOR = "|"
+
+
+class Published(NamedTuple):
+    """The generation that is published, since the switch at offset `epoch` of `decisions`; 0 before the first."""
+
+    generation: str = FIRST_GENERATION
+    epoch: int = 0
+
+    @classmethod
+    def from_pointer(cls, fields: Mapping[str, str]) -> Published:
+        """From the hash at `Ledgers.pointer_key`. Without one: a ledger that never switched, or was emptied."""
+        return cls(fields["generation"], int(fields["epoch"])) if fields else cls()
 
 
 class TallyKeys:
     """Names of one partition's keys. `day` is YYYY-MM-DD, `month` YYYY-MM, `shown` what the public may see."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, shown: Slot) -> None:
         self.slot = slot
+        self.shown = shown
 
     @classmethod
-    def of(cls, ledgers: Ledgers, partition: int) -> TallyKeys:
-        return cls(ledgers.slot(GENERATION, partition))
+    def of(cls, ledgers: Ledgers, partition: int, generation: str = FIRST_GENERATION) -> TallyKeys:
+        """Keys of a partition of a generation; readers of what is published take it from the pointer."""
+        return cls(ledgers.slot(generation, partition), ledgers.slot("shown", partition))
 
     def total(self, agency: str, method: str, time: str, *, shown: bool = False) -> str:
         """The agency's total of a day or a month."""
-        return self.slot.key("shown" if shown else "total", agency, method, time)
+        return (self.shown if shown else self.slot).key("total", agency, method, time)
 
     def parts(self, agency: str, method: str, time: str, *, shown: bool = False) -> str:
         """The same by counter, channel and sector."""
-        return self.slot.key("shown-parts" if shown else "parts", agency, method, time)
+        return (self.shown if shown else self.slot).key("parts", agency, method, time)
 
     def seen(self, shelf: str) -> str:
         """Set of ids already counted, one for each month of receipt and one for imports."""
@@ -53,7 +68,7 @@ class TallyKeys:
 
     def as_of(self, *, shown: bool = False) -> str:
         """Hash agency -> newest counted minute of `received_at` (ISO)."""
-        return self.slot.key("shown-as-of" if shown else "as-of")
+        return (self.shown if shown else self.slot).key("as-of")
 
     @property
     def dirty(self) -> str:
@@ -63,12 +78,17 @@ class TallyKeys:
     @property
     def tails(self) -> str:
         """Hash `agency/method/day` -> newest day when sheets too few to show came (`show.lua`)."""
-        return self.slot.key("tails")
+        return self.shown.key("tails")
 
     @property
     def newest_days(self) -> str:
         """Hash agency -> newest day (`show.lua`)."""
-        return self.slot.key("newest-days")
+        return self.shown.key("newest-days")
+
+    @property
+    def shown_epoch(self) -> str:
+        """The newest epoch that anything was shown of; an owner of an older one shows nothing any more."""
+        return self.shown.key("epoch")
 
 
 def split_parts(fields: Mapping[str, str]) -> dict[str, dict[str, int]]:

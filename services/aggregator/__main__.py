@@ -8,11 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
-from services.aggregator.loop import Aggregator, WrongLog
+from services.aggregator.counting import Counting, WrongLog, load_criteria
+from services.aggregator.dead_letters import DeadLetters
+from services.aggregator.generations import LostDecisions, Switches, follow_switches, read_switches
+from services.aggregator.loop import Aggregator
 from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
-from sipas.follower import read_whole
+from sipas.follower import Follower, read_whole
 from sipas.ledger import LedgerAway, Ledgers
-from sipas.methods import load_methods
 from sipas.registry import Registry, WrongNamespace, check_namespace
 from sipas.settings import AggregatorSettings, load_or_exit
 from sipas.telemetry import configure_logging, logger, serve_admin
@@ -22,7 +24,13 @@ MAX_RECORDS = 2500
 REDIS_PATIENCE_S = 60.0
 
 
-def compose(settings: AggregatorSettings, connect: Callable[[str, str], Ledgers]) -> Aggregator:
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def compose(
+    settings: AggregatorSettings, connect: Callable[[str, str], Ledgers]
+) -> tuple[Aggregator, Follower[Switches]]:
     """Check the namespace, make every client. Raises what says why the process cannot start."""
     topics = Topics(settings.namespace)
     kafka = Log(settings.bootstrap)
@@ -30,7 +38,11 @@ def compose(settings: AggregatorSettings, connect: Callable[[str, str], Ledgers]
     check_namespace(registry.facts, settings, kafka.partition_count(topics.responses))
     ledgers = connect(settings.redis_url, settings.namespace)
     ledgers.wait_until_ready(REDIS_PATIENCE_S)
-    return Aggregator(
+    read_switches(settings.bootstrap, settings.namespace, ledgers)
+    switches = follow_switches(settings.bootstrap, settings.namespace)
+    switches.start()
+    publisher = Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5)
+    aggregator = Aggregator(
         namespace=settings.namespace,
         reader=GroupReader(
             settings.bootstrap,
@@ -40,11 +52,13 @@ def compose(settings: AggregatorSettings, connect: Callable[[str, str], Ledgers]
             instance=settings.instance,
         ),
         kafka=kafka,
-        publisher=Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5),
+        publisher=publisher,
         ledgers=ledgers,
-        criteria={id_: frozenset(method.codes) for id_, method in load_methods().items()},
-        now=lambda: datetime.now(UTC),
+        counting=Counting(ledgers, DeadLetters(publisher, settings.namespace, "aggregator"), load_criteria(), now),
+        switches=lambda: switches.newest,
+        now=now,
     )
+    return aggregator, switches
 
 
 def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
@@ -54,8 +68,8 @@ def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
     require_fast_checksums()
     log = logger("aggregator")
     try:
-        aggregator = compose(settings, connect)
-    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:
+        aggregator, switches = compose(settings, connect)
+    except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway, LostDecisions) as reason:
         log.error("cannot start", reason=str(reason))  # noqa: TRY400 - for an administrator
         return 1
     serve_admin(settings.admin, aggregator.not_ready)
@@ -70,6 +84,9 @@ def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
     try:
         while not stopping:
             aggregator.step()
+            if not switches.alive():
+                log.error("the decisions are no longer followed, the process ends", reason=str(switches.failure))
+                return 1
         aggregator.close()
     except WrongLog as reason:
         log.error("stopped: the log is not the ledger's log", reason=str(reason))  # noqa: TRY400 - for an administrator

@@ -22,6 +22,9 @@ from typing import NamedTuple
 from sipas.events import MalformedEvent, Response
 from sipas.tally import EXCLUDED_FIELDS, sheet_fields
 
+FOLD_VERSION = 1
+"""Raised with every change by which the same log gives other integers: then a ledger must be counted anew."""
+
 IMPORTS = "import"
 KEEP_DAYS = 62
 SHEETS_PAST = 100

@@ -3,18 +3,22 @@
 Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, and a
 mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and readers
 keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
+
+In a new epoch everything is told again, for readers hold what another generation said: first every day of this
+generation and of the one before it, then a marker, then the position notes the epoch as `marked`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
 from services.aggregator import metrics
 from sipas.broker import Publisher, Topics
 from sipas.events import AgencyDay, Rebuilt, encode, headers
-from sipas.tally_keys import EPOCH, TallyKeys, is_rebuilding, split_parts
+from sipas.tally_keys import TallyKeys, is_rebuilding, split_parts
 
 AT_ONCE = 100
 SHOW_STEP = 5
@@ -37,34 +41,76 @@ class Mark(NamedTuple):
         return "/".join(self)
 
 
-def publish_partition(
-    keys: TallyKeys, number: int, publisher: Publisher, namespace: str, now: datetime
-) -> Mapping[str, str] | None:
-    """Tell everything dirty of one partition; returns its position, None where the ledger has none."""
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told: one partition of the generation that is published since `epoch`."""
+
+    keys: TallyKeys
+    number: int
+    epoch: int
+    publisher: Publisher
+    namespace: str
+
+    @property
+    def source(self) -> str:
+        return f"/{self.namespace}/aggregator"
+
+    @property
+    def topic(self) -> str:
+        return str(Topics(self.namespace).tallies)
+
+
+def hold_back(keys: TallyKeys, before: TallyKeys, end: int) -> None:
+    """Tell nothing of a generation until it has counted what the one before it had: no number may fall by a switch.
+
+    `end`: of the log, which may have lost what the one before had counted last.
+    """
+    position, [last] = keys.slot.snapshot([before.slot.key("position")])
+    if not position or not last or last["topic_id"] != position["topic_id"]:
+        return
+    until = min(int(last["next_offset"]), end)
+    if until > max(int(position["next_offset"]), int(position["rebuild_until"])):
+        keys.slot.note({"rebuild_until": until})
+
+
+def publish_partition(telling: Telling, before: TallyKeys | None, now: datetime) -> bool:
+    """Tell everything dirty of one partition, or everything; False while its numbers are partial.
+
+    `before`: the generation that was published before this one.
+    """
+    keys = telling.keys
     position, [dirty] = keys.slot.snapshot([keys.dirty])
     if position is None or is_rebuilding(position):
-        return position
+        return False
+    whole = int(position.get("marked", -1)) < telling.epoch
     marks = list(dirty)
+    if whole:
+        marks = sorted({*dirty, *_every_day(keys), *(_every_day(before) if before else ())})
     for start in range(0, len(marks), AT_ONCE):
-        _publish_days(keys, number, marks[start : start + AT_ONCE], publisher, namespace, now)
-    if position["rebuilt"] == "0":
-        _publish_marker(keys, number, position, publisher, namespace, now)
-    _show(keys, [Mark.parse(mark) for mark in marks])
-    return position
+        _publish_days(telling, marks[start : start + AT_ONCE], now, whole=whole)
+    if whole:
+        _publish_marker(telling, int(position["offset"]), now)
+    show(keys, telling.epoch, [Mark.parse(mark) for mark in marks], switched=whole)
+    return True
 
 
-def _publish_days(
-    keys: TallyKeys, number: int, marks: Sequence[str], publisher: Publisher, namespace: str, now: datetime
-) -> None:
+def _every_day(keys: TallyKeys) -> Iterator[str]:
+    for agency in keys.slot.members(keys.agencies):
+        for day in keys.slot.members(keys.days(agency)):
+            yield f"{agency}/{day}"
+
+
+def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whole: bool) -> None:
+    keys = telling.keys
     days = [Mark.parse(mark) for mark in marks]
     hashes = [key(*day) for day in days for key in (keys.total, keys.parts)]
     position, (dirty, as_of, *found) = keys.slot.snapshot([keys.dirty, keys.as_of(), *hashes])
     if position is None or is_rebuilding(position):
         return
-    version = (EPOCH, int(position["offset"]))
+    version = (telling.epoch, int(position["offset"]))
     sent = []
     for index, (mark, day) in enumerate(zip(marks, days, strict=True)):
-        if mark not in dirty:
+        if mark not in dirty and not whole:
             continue
         event = AgencyDay(
             agency=day.agency,
@@ -76,44 +122,34 @@ def _publish_days(
             parts=split_parts(found[2 * index + 1]),
         )
         sent.append(
-            publisher.send(
-                str(Topics(namespace).tallies),
+            telling.publisher.send(
+                telling.topic,
                 encode(event),
                 key=mark,
-                headers=headers(
-                    event,
-                    event_id=f"{mark}/{version[0]}.{version[1]}",
-                    source=f"/{namespace}/aggregator",
-                    at=now,
-                ),
-                partition=number,
+                headers=headers(event, event_id=f"{mark}/{version[0]}.{version[1]}", source=telling.source, at=now),
+                partition=telling.number,
             )
         )
-    publisher.wait(sent)
+    telling.publisher.wait(sent)
     keys.slot.settle(keys.dirty, {mark: dirty[mark] for mark in marks if mark in dirty})
     metrics.PUBLISHED.inc(len(sent))
 
 
-def _publish_marker(
-    keys: TallyKeys, number: int, position: Mapping[str, str], publisher: Publisher, namespace: str, now: datetime
-) -> None:
-    marker = Rebuilt(partition=number, version=(EPOCH, int(position["offset"])))
-    publisher.publish(
-        str(Topics(namespace).tallies),
+def _publish_marker(telling: Telling, offset: int, now: datetime) -> None:
+    marker = Rebuilt(partition=telling.number, version=(telling.epoch, offset))
+    telling.publisher.publish(
+        telling.topic,
         encode(marker),
-        key=f"rebuilt/{number}",
+        key=f"rebuilt/{telling.number}",
         headers=headers(
-            marker,
-            event_id=f"rebuilt/{number}/{marker.version[0]}.{marker.version[1]}",
-            source=f"/{namespace}/aggregator",
-            at=now,
+            marker, event_id=f"rebuilt/{telling.number}/{telling.epoch}.{offset}", source=telling.source, at=now
         ),
-        partition=number,
+        partition=telling.number,
     )
-    keys.slot.note({"rebuilt": 1})
+    telling.keys.slot.note({"marked": telling.epoch})
 
 
-def _show(keys: TallyKeys, changed: Sequence[Mark]) -> None:
+def show(keys: TallyKeys, epoch: int, changed: Sequence[Mark], *, switched: bool = False) -> None:
     """Let the public see what changed, and the tails of agencies whose data moved on to a later day."""
     _, [tails] = keys.slot.snapshot([keys.tails])
     newest: dict[str, str] = {}
@@ -124,8 +160,10 @@ def _show(keys: TallyKeys, changed: Sequence[Mark]) -> None:
     days = list(dict.fromkeys([*changed, *due]))
     for start in range(0, len(days), AT_ONCE):
         keys.slot.show(
+            (keys.shown_epoch, epoch),
             SHOW_STEP,
             [(_show_keys(keys, day), (str(day), day.agency, day.day)) for day in days[start : start + AT_ONCE]],
+            switched=switched,
         )
 
 

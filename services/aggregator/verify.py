@@ -45,10 +45,11 @@ def verify(
     bootstrap: Iterable[str],
     namespace: str,
     ledgers: Ledgers,
+    generation: str,
     criteria: Mapping[str, frozenset[str]],
     progress: Callable[[int, int], None],
 ) -> Verdict:
-    """Compare everything; `progress` is told records read and records in all."""
+    """Compare all of a generation; `progress` is told records read and records in all."""
     brokers = list(bootstrap)
     topic = str(Topics(namespace).responses)
     kafka = Log(brokers)
@@ -56,7 +57,7 @@ def verify(
     verdict = Verdict()
     whole = sum(end - first for first, end in bounds.values())
     for number in bounds:
-        keys = TallyKeys.of(ledgers, number)
+        keys = TallyKeys.of(ledgers, number, generation)
         position = keys.slot.position()
         if position is None:
             verdict.differences.append(f"partition {number}: the ledger has no position; is the aggregator running?")
@@ -70,7 +71,7 @@ def verify(
         cuts = sorted({unknown_until, *(agency.until for agency in agencies.values())})
         expected: dict[str, dict[Hash, Counter[str]]] = {}
         reader = WholeTopicReader(brokers, topic, [number])
-        for records, folded in _fold_log(_batches(reader, number, cuts), criteria):
+        for records, folded in fold_log(batches(reader, number, cuts), criteria):
             verdict.records += len(records)
             verdict.sheets += folded.counted + folded.excluded
             for agency in {agency for agency, _, _ in folded.totals}:
@@ -89,9 +90,9 @@ def _read_agency(keys: TallyKeys, agency: str) -> _Agency:
     """Everything the ledger has of an agency, in one moment; asked again if a day came in between."""
     while True:
         days = sorted(keys.slot.members(keys.days(agency)))
-        times = sorted({(method, time) for day in days for method, time in _times(day)})
+        times = sorted({(method, time) for day in days for method, time in times_of(day)})
         names = [(kind, agency, method, time) for method, time in times for kind in ("total", "parts")]
-        position, found = keys.slot.snapshot([_key(keys, name) for name in names])
+        position, found = keys.slot.snapshot([key_of(keys, name) for name in names])
         if position is not None and sorted(keys.slot.members(keys.days(agency))) == days:
             break
     hashes = {
@@ -102,17 +103,19 @@ def _read_agency(keys: TallyKeys, agency: str) -> _Agency:
     return _Agency(int(position["next_offset"]), hashes)
 
 
-def _times(day: str) -> tuple[tuple[str, str], tuple[str, str]]:
+def times_of(day: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """`method/day` -> (method, day) and (method, month)."""
     method, date = day.split("/")
     return (method, date), (method, date[:7])
 
 
-def _key(keys: TallyKeys, name: Hash) -> str:
+def key_of(keys: TallyKeys, name: Hash) -> str:
+    """Where the ledger keeps the hash."""
     kind, agency, method, time = name
     return keys.total(agency, method, time) if kind == "total" else keys.parts(agency, method, time)
 
 
-def _batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator[list[Record]]:
+def batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator[list[Record]]:
     """The partition up to the last cut, in batches that no cut divides: an agency wants all of a batch or none."""
     batch: list[Record] = []
     ahead = iter(cuts)
@@ -133,13 +136,13 @@ def _batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator
         yield batch
 
 
-def _fold_log(
-    batches: Iterator[list[Record]], criteria: Mapping[str, frozenset[str]]
+def fold_log(
+    log: Iterator[list[Record]], criteria: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[list[Record], Folded]]:
     """Fold the log with ids kept in this process."""
     seen: dict[str, set[bytes]] = {}
     shelves = Shelves()
-    for records in batches:
+    for records in log:
         sheets = [_sheet(record, criteria) for record in records]
         held = {
             name: {index for index, sheet in enumerate(sheets) if sheet is not None and sheet.id in ids}

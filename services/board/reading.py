@@ -6,7 +6,8 @@ So a period of up to two months has all its days, a year of 170 agencies stays w
 the same interval wherever it is shown.
 
 Not atomic: totals of a ledger that is emptied or filled meanwhile would look true. So the positions are read before
-the first total and again after the last one, and either may say `rebuilding`.
+the first total and again after the last one, and either may say `rebuilding`. So is the pointer to the published
+generation: where it has moved, all is read again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sipas.broker import partition_of
 from sipas.ledger import Ledgers
 from sipas.periods import Period
 from sipas.tally import RESPONSES, Tally
-from sipas.tally_keys import TallyKeys, is_rebuilding
+from sipas.tally_keys import Published, TallyKeys, is_rebuilding
 
 MONTHS_READ_BY_DAY = 2
 
@@ -51,10 +52,22 @@ class TallyReader:
 
     def __init__(self, ledgers: Ledgers, partitions: int) -> None:
         self._ledgers = ledgers
-        self._keys = [TallyKeys.of(ledgers, number) for number in range(partitions)]
+        self._partitions = partitions
+        self._follow(Published())
 
     def read(self, questions: Sequence[Question], *, shown: bool) -> list[Reading]:
         """One reading for each question, in their order."""
+        while (readings := self._read(questions, shown=shown)) is None:
+            pass
+        return readings
+
+    def _follow(self, published: Published) -> None:
+        self._published = published
+        self._keys = [TallyKeys.of(self._ledgers, number, published.generation) for number in range(self._partitions)]
+
+    def _read(self, questions: Sequence[Question], *, shown: bool) -> list[Reading] | None:
+        """None where another generation was published meanwhile."""
+        published = self._published
         partitions = sorted({self._partition(question.agency) for question in questions})
         positions = [self._keys[number].slot.key("position") for number in partitions]
         splits = [question.period.months_and_days() for question in questions]
@@ -63,20 +76,28 @@ class TallyReader:
         found = iter(
             self._ledgers.hashes(
                 [
+                    self._ledgers.pointer_key,
                     *positions,
                     *(self._keys[number].as_of(shown=shown) for number in partitions),
                     *self._totals(questions, times, shown=shown),
                 ]
             )
         )
+        pointers = [next(found)]
         before = [next(found) for _ in partitions]
         as_of = dict(zip(partitions, [next(found) for _ in partitions], strict=True))
         by_time = [{time: next(found) for time in asked} for asked in times]
 
         more = [_days_of_newest(months, hashes) for (months, _), hashes in zip(splits, by_time, strict=True)]
-        found = iter(self._ledgers.hashes([*self._totals(questions, more, shown=shown), *positions]))
+        again = [*positions, self._ledgers.pointer_key]
+        found = iter(self._ledgers.hashes([*self._totals(questions, more, shown=shown), *again]))
         by_day = [{day: next(found) for day in days} for days in more]
         after = [next(found) for _ in partitions]
+        pointers.append(next(found))
+        for pointer in reversed(pointers):
+            if Published.from_pointer(pointer) != published:
+                self._follow(Published.from_pointer(pointer))
+                return None
         partial = {
             number: is_rebuilding(first or None) or is_rebuilding(last or None)
             for number, first, last in zip(partitions, before, after, strict=True)
@@ -99,6 +120,7 @@ class TallyReader:
 
     def agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, also one that the registry does not have."""
+        self._follow(Published.from_pointer(self._ledgers.hashes([self._ledgers.pointer_key])[0]))
         return frozenset(
             agency for as_of in self._ledgers.hashes([keys.as_of() for keys in self._keys]) for agency in as_of
         )

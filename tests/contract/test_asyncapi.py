@@ -10,7 +10,18 @@ import pytest
 
 from services.notifier.drop_rule import Fact, Rule
 from sipas.broker import BY_AGENCY, TOPIC_SETTINGS
-from sipas.events import TYPES, AgencyDay, AlertChanged, Comment, Delivered, Entry, Rebuilt, Response
+from sipas.events import (
+    TYPES,
+    AgencyDay,
+    AlertChanged,
+    Comment,
+    Delivered,
+    Entry,
+    GenerationSwitched,
+    Rebuilt,
+    Response,
+    ResultFrozen,
+)
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
 from tests.contract.documents import ASYNCAPI, EXAMPLES, MESSAGES, ROOT, SCHEMAS
@@ -46,7 +57,19 @@ def test_a_topic_has_the_name_the_partitions_and_the_settings_of_the_code(kind: 
 # --- values
 
 
-STRUCTS = (Response, Comment, AgencyDay, Rebuilt, AlertChanged, Delivered, Entry, Fact, Rule)
+STRUCTS = (
+    Response,
+    Comment,
+    AgencyDay,
+    Rebuilt,
+    AlertChanged,
+    Delivered,
+    Entry,
+    GenerationSwitched,
+    ResultFrozen,
+    Fact,
+    Rule,
+)
 
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)

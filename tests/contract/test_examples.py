@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_headers
 from services.aggregator.fold import sheet_of
+from services.aggregator.frozen import parts_of, results_in
+from services.aggregator.generations import Switches, with_switches
 from services.board.alerts import changes_in
 from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
@@ -25,16 +27,20 @@ from sipas.events import (
     Comment,
     Delivered,
     Entry,
+    GenerationSwitched,
     MalformedEvent,
     Rebuilt,
     Response,
+    ResultFrozen,
     decode_agency_day,
     decode_alert,
     decode_comment,
     decode_delivered,
     decode_entry,
+    decode_frozen,
     decode_rebuilt,
     decode_response,
+    decode_switched,
     encode,
     headers,
     minute_ms,
@@ -55,6 +61,8 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[AlertChanged]: decode_alert,
     TYPES[Delivered]: decode_delivered,
     TYPES[Entry]: decode_entry,
+    TYPES[GenerationSwitched]: decode_switched,
+    TYPES[ResultFrozen]: decode_frozen,
 }
 # a dead letter keeps the headers of what it is not
 EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers) and example.topic != "dlq"]
@@ -256,6 +264,27 @@ def test_a_delivery_names_the_alert_and_the_person_by_their_ids() -> None:
     assert delivered.person == person.id
     for field in ("name", "email"):
         assert person.history[0][field] not in json.dumps(EXAMPLES["delivered"].document, ensure_ascii=False)
+
+
+def test_the_aggregator_follows_a_switch_and_takes_its_offset_for_the_epoch() -> None:
+    switched = EXAMPLES["generation-switched"]
+    at_seven = Example("", switched.topic, switched.key, switched.headers, switched.value, offset=7)
+    switches = with_switches(Switches(), [at_seven])
+    assert switches.published == ("g2", 7)
+    assert (switches.previous, switches.building) == ("g1", "g3")
+
+
+def test_a_frozen_result_has_the_hash_that_is_told_with_it() -> None:
+    event = decode_frozen(EXAMPLES["result-frozen"].value)
+    [(where, frozen)] = results_in([event]).items()
+    assert where == ("2026-Q3", 1)
+    assert frozen.intact
+    assert parts_of(frozen) == [event]
+
+
+def test_a_decision_of_another_type_switches_nothing() -> None:
+    other = EXAMPLES["delivered"]
+    assert with_switches(Switches(), [other]) == Switches()
 
 
 def test_the_registry_of_the_examples_has_no_problem() -> None:

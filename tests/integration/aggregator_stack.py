@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,7 @@ class AggregatorStack:
         self._proxies: list[FaultyProxy] = []
         self._cluster_proxy = self._make_proxy(proxy_port) if proxy_port else None
         self.ledgers = Ledgers(redis.url, namespace)
+        self.generation = "g1"
 
     # --- processes ---------------------------------------------------------------------------------------------
 
@@ -56,6 +58,30 @@ class AggregatorStack:
         program = Program(name, [sys.executable, "-m", *module], self.directory, environment)
         self._programs.append(program)
         return program
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`sipas …` to its end."""
+        return subprocess.run(
+            self._command(*words), check=False, env=self._command_env(), capture_output=True, text=True, timeout=120
+        )
+
+    def running_command(self, name: str, *words: str) -> Program:
+        """`sipas …` as a program that is not started yet."""
+        program = Program(name, self._command(*words), self.directory, self._command_env())
+        self._programs.append(program)
+        return program
+
+    def _command(self, *words: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("sipas")), *words]
+
+    def _command_env(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
+        return own | {
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "SIPAS_NAMESPACE": self.namespace,
+            "SIPAS_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "SIPAS_REDIS_URL": self.redis.url,
+        }
 
     def proxy(self) -> FaultyProxy:
         """A way to Redis that can lose things; a cluster has one, and all its clients take it."""
@@ -87,7 +113,7 @@ class AggregatorStack:
         return [end for _, end in self.log.bounds(self.topics.responses).values()]
 
     def keys(self, partition: int) -> TallyKeys:
-        return TallyKeys.of(self.ledgers, partition)
+        return TallyKeys.of(self.ledgers, partition, self.generation)
 
     def counted(self) -> int:
         """Records of all partitions that the ledger has folded."""
@@ -140,7 +166,7 @@ class AggregatorStack:
         return letters
 
     def totals_told(self) -> dict[str, tuple[tuple[int, int], dict]]:
-        """The highest version of each total on `tallies`: key -> (version, fields)."""
+        """The highest version of each total on `tallies`: key -> (version, fields), those that lost all left out."""
         reader = WholeTopicReader([self.kafka.bootstrap], self.topics.tallies)
         told: dict[str, tuple[tuple[int, int], dict]] = {}
         for record in reader.to_end():

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from flask.testing import FlaskClient
 from holidays import country_holidays
 
+from services.aggregator.counting import writes_of
 from services.aggregator.fold import Shelves, fold, sheet_of
-from services.aggregator.loop import writes_of
-from services.aggregator.publish import Mark, _show
+from services.aggregator.publish import Mark, show
 from services.board.alerts import AlertBook
 from services.board.app import make_app
 from services.board.comments import ReadComments
@@ -143,7 +143,7 @@ class BoardStack:
         as_of = self.ledgers.hashes([keys.as_of()])[0]
         moved = {"next_offset": start + len(events), "offset": start + len(events) - 1}
         keys.slot.commit(start, moved, writes_of(folded, keys, as_of))
-        _show(keys, [Mark(agency_id, method, day.isoformat())])
+        show(keys, 0, [Mark(agency_id, method, day.isoformat())])
 
     def keys_of(self, agency_id: str) -> TallyKeys:
         return self.keys[partition_of(agency_id, PARTITIONS)]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from click.testing import CliRunner, Result
 
-from services.aggregator.commands import dlq
 from services.aggregator.dead_letters import DeadLetters, Rejected
+from services.aggregator.dlq_commands import dlq
 from sipas.broker import Record, WholeTopicReader
 from sipas.events import Headers, decode_response, headers
 from tests.contract.documents import Example

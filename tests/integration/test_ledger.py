@@ -108,22 +108,24 @@ class Shown:
     """One agency's public numbers."""
 
     def __init__(self, ledgers: Ledgers, slot: Slot) -> None:
-        self.ledgers, self.slot, self.next_offset = ledgers, slot, 0
+        self.ledgers, self.slot, self.next_offset, self.epoch = ledgers, slot, 0, 0
 
-    def add(self, day: str, sheets: int) -> None:
-        writes = Writes(increments={self.slot.key("live", day): {"responses": sheets, "A:5": sheets}})
+    def add(self, day: str, sheets: int, level: int = 5) -> None:
+        fields = {"responses": sheets, f"A:{level}": sheets}
+        writes = Writes(increments={self.slot.key(f"live{self.epoch}", day): fields})
         self.slot.commit(self.next_offset, {"next_offset": self.next_offset + 1}, writes)
         self.next_offset += 1
 
-    def show(self, *days: str) -> None:
-        self.slot.show(5, [(self._keys(day), (f"a/m/{day}", "a", day)) for day in days])
+    def show(self, *days: str, switched: bool = False) -> None:
+        rows = [(self._keys(day), (f"a/m/{day}", "a", day)) for day in days]
+        self.slot.show((self.slot.key("epoch"), self.epoch), 5, rows, switched=switched)
 
     def _keys(self, day: str) -> list[str]:
         key = self.slot.key
         month = day[:7]
         return [
-            key("live", day),
-            key("live-parts", day),
+            key(f"live{self.epoch}", day),
+            key(f"live{self.epoch}-parts", day),
             key("shown", day),
             key("shown-parts", day),
             key("shown", month),
@@ -170,3 +172,52 @@ def test_a_late_sheet_of_an_old_day_waits_for_a_later_day_too(ledgers: Ledgers, 
     shown.show("2026-11-22", "2026-11-20")
     assert shown.responses("2026-11-20") == 7
     assert shown.responses("2026-11") == 13
+
+
+def test_after_a_switch_the_public_sees_the_other_generation_and_what_it_lacks_is_gone(
+    ledgers: Ledgers, slot: Slot
+) -> None:
+    """Also by less than a step, and on days that nothing comes after any more."""
+    shown = Shown(ledgers, slot)
+    shown.add("2026-11-20", 6)
+    shown.add("2026-11-20", 2, level=1)
+    shown.add("2026-11-21", 7)
+    shown.show("2026-11-20", "2026-11-21")
+    shown.epoch = 4
+    shown.add("2026-11-20", 6)
+    shown.show("2026-11-20", "2026-11-21", switched=True)
+    day, gone, month = ledgers.hashes([slot.key("shown", time) for time in ("2026-11-20", "2026-11-21", "2026-11")])
+    assert day == {"responses": "6", "A:5": "6"}
+    assert gone == {}
+    assert month == {"responses": "6", "A:5": "6", "A:1": "0"}
+
+
+def test_a_switch_shows_no_tail(ledgers: Ledgers, slot: Slot) -> None:
+    """Two sheets that came yesterday, and could be told from the number of before."""
+    shown = Shown(ledgers, slot)
+    shown.add("2026-11-20", 6)
+    shown.show("2026-11-20")
+    shown.add("2026-11-20", 2)
+    shown.show("2026-11-20")
+    shown.epoch = 4
+    shown.add("2026-11-20", 8)
+    shown.show("2026-11-20", switched=True)
+    assert shown.responses("2026-11-20") == 6
+
+
+def test_an_owner_of_an_older_epoch_shows_nothing_any_more(ledgers: Ledgers, slot: Slot) -> None:
+    late, owner = Shown(ledgers, slot), Shown(ledgers, slot)
+    owner.epoch = 4
+    late.add("2026-11-20", 6)
+    owner.next_offset = late.next_offset
+    owner.add("2026-11-20", 9)
+    owner.show("2026-11-20")
+    late.show("2026-11-20")
+    assert owner.responses("2026-11-20") == 9
+
+
+def test_the_pointer_goes_forward_only(ledgers: Ledgers) -> None:
+    assert ledgers.point("g2", 7)
+    assert not ledgers.point("g1", 3)
+    assert not ledgers.point("g2", 7)
+    assert ledgers.hashes([ledgers.pointer_key]) == [{"generation": "g2", "epoch": "7"}]

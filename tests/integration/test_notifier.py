@@ -5,6 +5,7 @@ Totals are written to `tallies` as the aggregator would, the marker first.
 
 import json
 import os
+import random
 import subprocess
 import sys
 import urllib.request
@@ -40,6 +41,8 @@ from sipas.events import AgencyDay, AlertChanged, Entry, Rebuilt, encode, header
 from sipas.follower import read_whole
 from sipas.ledger import Ledgers
 from sipas.registry import Registry
+from sipas.tally_keys import TallyKeys
+from tests.integration.answers import make_sheet
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -487,6 +490,79 @@ def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
     for agency in agencies:
         assert "possible" in stack.kinds(agency)
     assert sorted(stack.mailbox.subjects()) == sorted(vi("possible", agency) for agency in agencies)
+    assert set(stack.records_by_id().values()) == {1}
+
+
+class Counted:
+    """The same stack with a real aggregator, which counts sheets instead of being told totals."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        env = os.environ | stack.env | {"SIPAS_AGGREGATOR_ADMIN": f"{HOST}:{free_port()}"}
+        for name in ("SIPAS_BOARD_URL", "SIPAS_SMTP_URL", "SIPAS_MAIL_FROM"):
+            env.pop(name)
+        self.env = env
+        self.aggregator = Program("aggregator", [sys.executable, "-m", "services.aggregator"], stack.directory, env)
+        self.dice = random.Random(1)
+
+    def write(self, first: date, days: int, share: float | None = None) -> date:
+        """Days of sheets, wholly satisfied or not at all; about 90 % of them, or `share`. The day after them."""
+        for number in range(days):
+            day = first + timedelta(days=number)
+            satisfied = round(SHEETS * (0.90 + 0.025 * (number % 3 - 1) if share is None else share))
+            sheets = [
+                make_sheet(
+                    self.dice,
+                    "so-noi-vu",
+                    answered_on=str(day),
+                    received_at=f"{day}T03:00:00Z",
+                    answers=dict.fromkeys(QUESTIONS, 5 if number < satisfied else 2),
+                    flags=[],
+                )
+                for number in range(SHEETS)
+            ]
+            self.stack.publisher.wait(
+                [
+                    self.stack.publisher.send(
+                        self.stack.topics.responses, json.dumps(sheet).encode(), key=sheet["agency"]
+                    )
+                    for sheet in sheets
+                ]
+            )
+        return first + timedelta(days=days)
+
+    def is_told(self, generation: str, epoch: int) -> bool:
+        """Everything in the log is counted into the generation and told."""
+        for number, (_, end) in self.stack.kafka.bounds(self.stack.topics.responses).items():
+            keys = TallyKeys.of(self.stack.ledgers, number, generation)
+            position, [dirty] = keys.slot.snapshot([keys.dirty])
+            if not position or int(position["next_offset"]) < end or dirty or position["marked"] != str(epoch):
+                return False
+        return True
+
+    def settle(self, generation: str = "g1", epoch: int = 0) -> None:
+        wait_until(lambda: self.is_told(generation, epoch), 60, "the totals to be told")
+        self.stack.settle()
+
+
+def test_another_generation_mails_nobody_again_and_the_alert_goes_on(stack: Stack):
+    counted = Counted(stack)
+    with counted.aggregator, stack.notifier():
+        day = counted.write(today() - timedelta(days=63), 60)
+        counted.settle()
+        day = counted.write(day, 3, share=0.725)
+        counted.settle()
+        assert stack.mailbox.subjects() == [vi("possible")]
+        command = [str(Path(sys.executable).with_name("sipas")), "replay", "--switch"]
+        subprocess.run(command, env=counted.env, capture_output=True, text=True, check=True)
+        counted.settle("g2", 1)
+        judged = stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS)).position()
+        assert judged is not None
+        assert (judged["epoch"], judged["marked"]) == ("1", "1")
+        assert stack.mailbox.subjects() == [vi("possible")]
+        counted.write(day, 2, share=0.725)
+        counted.settle("g2", 1)
+        assert stack.mailbox.subjects() == [vi("possible"), vi("confirmed")]
     assert set(stack.records_by_id().values()) == {1}
 
 

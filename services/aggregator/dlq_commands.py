@@ -1,62 +1,23 @@
-"""`sipas verify` and `sipas dlq`: is the ledger what the log says, and what could not be counted."""
+"""`sipas dlq`: what could not be counted."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
 import msgspec
-from rich.progress import Progress
 
 from services.aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME, own_headers
-from services.aggregator.verify import verify as verify_all
+from services.aggregator.generations import read_switches
 from sipas.broker import Log, Publisher, Topics, WholeTopicReader
 from sipas.events import Headers, decode_response, minute_ms
 from sipas.ledger import Ledgers
-from sipas.methods import load_methods
 from sipas.settings import LedgerSettings, load_or_exit
 from sipas.tally_keys import TallyKeys
-
-MOST_LINES = 40
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="print the verdict as JSON")
-def verify(as_json: bool) -> None:
-    """Recompute all tallies from the log and compare them with the ledger, integer by integer.
-
-    Exit code 0: all agree. 1: they do not, and the differences are printed.
-    """
-    settings = load_or_exit(LedgerSettings)
-    ledgers = Ledgers(settings.redis_url, settings.namespace)
-    criteria = {id_: frozenset(method.codes) for id_, method in load_methods().items()}
-    with Progress(disable=as_json, transient=True) as bar:
-        task = bar.add_task("reading the log", total=None)
-        verdict = verify_all(
-            settings.bootstrap,
-            settings.namespace,
-            ledgers,
-            criteria,
-            lambda done, whole: bar.update(task, completed=done, total=whole),
-        )
-    if as_json:
-        click.echo(json.dumps(asdict(verdict), ensure_ascii=False))
-    elif verdict.differences:
-        for line in verdict.differences[:MOST_LINES]:
-            click.echo(line, err=True)
-        if len(verdict.differences) > MOST_LINES:
-            click.echo(f"… and {len(verdict.differences) - MOST_LINES} more (all of them: --json)", err=True)
-        click.echo(f"{len(verdict.differences)} differences between ledger and log", err=True)
-    else:
-        click.echo(
-            f"the ledger agrees with the log: {verdict.records} records, {verdict.sheets} sheets,"
-            f" {verdict.agencies} agencies"
-        )
-    raise SystemExit(1 if verdict.differences else 0)
 
 
 @click.group()
@@ -134,13 +95,17 @@ def retry(reason: str | None) -> None:
 def accept(partition: int) -> None:
     """Let PARTITION go on after its fuse has blown: what is bad in the log until now goes to the dead letters."""
     settings = load_or_exit(LedgerSettings)
-    slot = TallyKeys.of(Ledgers(settings.redis_url, settings.namespace), partition).slot
-    position = slot.position()
-    if position is None or "fused_at" not in position:
+    ledgers = Ledgers(settings.redis_url, settings.namespace)
+    switches = read_switches(settings.bootstrap, settings.namespace, ledgers)
+    generations = (switches.published.generation, switches.building)
+    slots = [TallyKeys.of(ledgers, partition, generation).slot for generation in generations]
+    paused = [slot for slot in slots if "fused_at" in (slot.position() or {})]
+    if not paused:
         raise click.ClickException(f"partition {partition} is not paused")
     log = Log(settings.bootstrap)
     [(_, end)] = log.bounds(str(Topics(settings.namespace).responses), [partition]).values()
     log.close()
-    slot.note({"accepted_until": end, "window": ""})
-    slot.forget("fused_at")
+    for slot in paused:
+        slot.note({"accepted_until": end, "window": ""})
+        slot.forget("fused_at")
     click.echo(f"partition {partition} goes on; bad records below offset {end} become dead letters")
