@@ -12,7 +12,7 @@ import io
 import re
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -127,15 +127,21 @@ def sheets_of(agency: str, method: str, month: MonthlyCounts) -> Iterator[Counte
     had c_l M/N + e_l - p (sum of all e), which is within (1-p)/2 + (k-1)p/2 of c_l M/N. The first d of D days take
     the first M = ceil(dN/D) sheets, so c_l M/N is at least c_l d/D and less than that plus p.
     """
-    # each sheet stands in the middle of its share of its level's month
+    for day, at, number in spread(month.counts, month.days):
+        level = LEVELS[at]
+        yield CountedSheet(sheet_id(agency, method, month, level, number), month.first.replace(day=day), level)
+
+
+def spread(counts: Sequence[int], days: int) -> Iterator[tuple[int, int, int]]:
+    """Every one of some things, `counts` of each kind, in the order of days: day from 1, kind from 0, number from 1."""
+    # each stands in the middle of its share of its kind's days
     order = sorted(
-        (Fraction(2 * number - 1, 2 * count), level, number)
-        for level, count in zip(LEVELS, month.counts, strict=True)
+        (Fraction(2 * number - 1, 2 * count), kind, number)
+        for kind, count in enumerate(counts)
         for number in range(1, count + 1)
     )
-    for at, (_place, level, number) in enumerate(order):
-        day = at * month.days // month.total + 1
-        yield CountedSheet(sheet_id(agency, method, month, level, number), month.first.replace(day=day), level)
+    for at, (_place, kind, number) in enumerate(order):
+        yield at * days // len(order) + 1, kind, number
 
 
 def sheet_id(agency: str, method: str, month: MonthlyCounts, level: int, number: int) -> UUID:
