@@ -387,7 +387,7 @@ rows_of_form = st.lists(
         st.sampled_from(["Hài lòng", "Không hài lòng"]),
         st.just(""),
     ),
-    max_size=12,
+    max_size=6,
 )
 
 
