@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.survey.imports.mapping import FileMapping
-from services.survey.imports.rows import SHOWN_ROWS, Rows, shortened
+from services.survey.imports.rows import Rows, listed, shortened
 from services.survey.imports.texts import folded
 
 
@@ -47,8 +47,7 @@ def lines(mapping: FileMapping, rows: Rows) -> Iterator[str]:
     if not rows.sheets:
         return
     if rows.repeated:
-        shown = ", ".join(map(str, rows.repeated[:SHOWN_ROWS])) + (", …" if len(rows.repeated) > SHOWN_ROWS else "")
-        yield f"  {len(rows.repeated):>9,}  of them the same as another to the second, sent all the same (rows {shown})"
+        yield f"  {len(rows.repeated):>9,}  the same as another to the second ({listed(rows.repeated)}): sent too"
     days = sorted(alike.first for alike in rows.sheets)
     pattern = "%m/%Y" if mapping.answered_on.is_month else "%d/%m/%Y"
     yield f"from {days[0].strftime(pattern)} to {days[-1].strftime(pattern)} (day/month/year)"

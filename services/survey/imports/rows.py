@@ -54,10 +54,8 @@ class RowFault:
     rows: tuple[int, ...]
 
     def __str__(self) -> str:
-        some = ", ".join(map(str, self.rows[:SHOWN_ROWS]))
-        more = f" and {len(self.rows) - SHOWN_ROWS:,} more" if len(self.rows) > SHOWN_ROWS else ""
-        rows = f"{'row' if len(self.rows) == 1 else 'rows'} {some}{more}"
-        return ": ".join(part for part in (f"{self.table}, {rows}", shortened(self.column), self.why) if part)
+        where = f"{self.table}, {listed(self.rows)}"
+        return ": ".join(part for part in (where, shortened(self.column), self.why) if part)
 
     def as_plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -304,6 +302,13 @@ class _Reader:
         if has_time and self.mapping.times is None and key in self.seen:
             self.repeated.append(line)
         self.seen.add(key)
+
+
+def listed(rows: Sequence[int]) -> str:
+    """The numbers of some rows, the first ones of many."""
+    some = ", ".join(map(str, rows[:SHOWN_ROWS]))
+    more = f" and {len(rows) - SHOWN_ROWS:,} more" if len(rows) > SHOWN_ROWS else ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {some}{more}"
 
 
 def shortened(name: str) -> str:

@@ -5,7 +5,9 @@ known), the word of each answer as it stands in the file, and its number among t
 all of these. Nothing else: not the time of day, which would lead to a face at the counter, not the row's number, no
 column that is not mapped, and not the level that a word was mapped to. So the same file, sorted otherwise or grown by
 a month, or resent after a break, counts each sheet once; and a scale corrected later changes nothing that was counted.
-Two forms that are collected apart need two sources, or sheets that are alike would be taken for the same.
+
+The price: sheets that are alike in two files of one source are taken for the same. So a file holds its days whole, and
+two forms that are collected apart have two sources.
 """
 
 from __future__ import annotations
