@@ -19,6 +19,7 @@ from services.survey.imports.sheets import documents, probes
 from services.survey.monthly_counts import MonthlyCounts, read_counts, sheets_of
 from sipas.methods import load_methods
 from sipas.settings import ClientSettings, Common, load_or_exit
+from sipas.tables.csv_tables import decoded
 
 METHOD, CRITERION = "overall-1@1", "OVERALL"
 MOST_FAULTS = 100
@@ -153,10 +154,9 @@ def _sent(survey: SurveyClient, sheets: Iterator[dict[str, Any]], total: int, la
 
 
 def _months(file: Path, settings: ClientSettings) -> list[MonthlyCounts]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise click.ClickException(f"{file} is not UTF-8 text") from None
+    text, wrong_file = decoded(file.read_bytes(), str(file))
+    for wrong in wrong_file:
+        raise click.ClickException(str(wrong))
     months, faults = read_counts(text, datetime.now(UTC).astimezone(settings.zone).date())
     for fault in faults:
         click.echo(f"{file}: {fault}", err=True)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import subprocess
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -294,6 +296,19 @@ def test_merged_cells_are_refused_with_their_place() -> None:
     saved = io.BytesIO()
     workbook.save(saved)
     assert refused(saved.getvalue()) == ["f: sheet Sheet, cell C2:C3: are merged cells; unmerge them"]
+
+
+def test_a_survey_image_without_openpyxl_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "form.xlsx"
+    file.write_bytes(as_workbook(Form=[HEADER, ONE]))
+    program = f"""
+import sys
+sys.modules["openpyxl"] = None
+from sipas.tables.files import workbook_tables
+print(workbook_tables(open({str(file)!r}, "rb").read(), "f")[1][0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "f: cannot be read here, where openpyxl is not installed; save it as 'CSV UTF-8'\n"
 
 
 # --- the mapping
