@@ -1,8 +1,8 @@
-"""Official tables as they were loaded: one for each scheme, year and block, in versions; and what a scoreboard says. Pure.
+"""Official tables as they were loaded: one for each scheme, year and block, in versions; and what a scoreboard says.
 
 Of a version the first in the log stands; the highest holds. The Ministry's own yearly series comes with the program as
 version 0, until somebody loads a better table of the same place. What another program cannot use is left out, never
-half used.
+half used. Pure.
 """
 
 from __future__ import annotations

@@ -129,7 +129,9 @@ def load(files: tuple[Source, ...], reason: str | None) -> None:
     units = {line.unit for change in changes for line in change.after.lines}
     if changes:
         known = len(units & registry.agencies.keys())
-        click.echo(f"{len(changes)} tables recorded; {known} units are agencies of the registry, {len(units) - known} not")
+        click.echo(
+            f"{len(changes)} tables recorded; {known} units are agencies of the registry, {len(units) - known} not"
+        )
     else:
         click.echo("nothing to record: the scores are as the file says")
 
@@ -158,11 +160,12 @@ def diff(files: tuple[Source, ...], as_json: bool) -> None:
 def export(xlsx: Path | None, as_json: bool) -> None:
     """Print what was loaded as CSV, the newest version of each table; loaded again it changes nothing."""
     book = _recorded(load_or_exit(KafkaSettings))
-    loaded = {place: book.versions[place] for place in sorted(book.versions) if book.versions[place][-1].version > PACKAGED}
+    loaded = [versions for _, versions in sorted(book.versions.items()) if versions[-1].version > PACKAGED]
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode([one for all_ in loaded.values() for one in all_]), indent=1))
+        every = [table for versions in loaded for table in versions if table.version > PACKAGED]
+        click.echo(msgspec.json.format(msgspec.json.encode(every), indent=1))
         return
-    rows = scores_file.rows_of(versions[-1] for versions in loaded.values())
+    rows = scores_file.rows_of(versions[-1] for versions in loaded)
     if xlsx is None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(

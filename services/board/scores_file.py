@@ -124,7 +124,7 @@ def rows_of(tables: Iterable[ScoresLoaded]) -> list[list[Any]]:
 
 def written(number: Decimal) -> str:
     """As a cell of text: three decimals would be refused, since they may be thousands."""
-    return f"{number:.4f}" if number.as_tuple().exponent == -3 else f"{number:f}"  # noqa: PLR2004
+    return f"{number:.4f}" if number.as_tuple().exponent == -3 else f"{number:f}"
 
 
 def _line(fields: Mapping[str, Any]) -> ScoreLine:
