@@ -145,13 +145,13 @@ class ScoreBook:
         if loaded is None:
             return ()
         return scoreboard(
-            scores_of(loaded), scores_of(before) if before else (), bands=_bands().get(loaded.bands or "")
+            scores_of(loaded), scores_of(before) if before else (), bands=band_schemes().get(loaded.bands or "")
         )
 
     def bands(self, place: Place) -> BandScheme | None:
         """The bands of a place's table."""
         loaded = self.newest(place)
-        return _bands().get(loaded.bands or "") if loaded else None
+        return band_schemes().get(loaded.bands or "") if loaded else None
 
     def series(self, scheme: str, unit: str) -> list[tuple[Place, Line, bool]]:
         """A unit's results of a scheme, oldest first, each with whether the series breaks before it."""
@@ -197,5 +197,6 @@ def with_tables(book: ScoreBook, records: Iterable[Record]) -> ScoreBook:
 
 
 @cache
-def _bands() -> Mapping[str, BandScheme]:
+def band_schemes() -> Mapping[str, BandScheme]:
+    """The schemes of bands by id."""
     return load_bands()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 640, 200
+WIDTH, HEIGHT = 460, 190
 LEFT, RIGHT, TOP, BOTTOM = 44, 24, 24, 28
 STEP = 10
 """The scale ends at whole tens of a percent."""

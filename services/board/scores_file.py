@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from services.board.list_files import Source, in_order, read_files
 from services.board.lists import Fault, Field, Number, Shape, Thing, one_of, text
-from services.board.scores import Place, exact_text, table
-from sipas.bands import load_bands
+from services.board.scores import Place, band_schemes, exact_text, table
 from sipas.events import ScoreLine, ScoresLoaded
 from sipas.scoreboard import parse_goal
 
@@ -59,7 +60,7 @@ def lists() -> Mapping[str, Shape]:
                 "of": Field(Number(1, 100_000, whole=True), required=False),
                 "method": Field(text(), required=False),
                 "source": Field(text(longest=400)),
-                "bands": Field(one_of(*load_bands()), required=False),
+                "bands": Field(one_of(*band_schemes()), required=False),
                 "target": Field(text(longest=40), required=False),
             }
         )
@@ -148,8 +149,10 @@ def _exact(number: float) -> str:
 def _contradictions(place: Place, rows: Sequence[Thing]) -> Iterable[Fault]:
     first: dict[str, Thing] = {}
     bands = rows[0].fields.get("bands")
-    for row in rows:
-        fields, unit = row.fields, unit_name(row.fields["unit"])
+    units = [unit_name(row.fields["unit"]) for row in rows]
+    size = len(set(units))
+    for row, unit in zip(rows, units, strict=True):
+        fields = row.fields
         name = f"{place}: {unit}"
         if (before := first.setdefault(unit, row)) is not row:
             where = before.spot_of("").seen_from(row.spot_of(""))
@@ -158,7 +161,7 @@ def _contradictions(place: Place, rows: Sequence[Thing]) -> Iterable[Fault]:
             yield row.fault(name, "", f"{unit} has neither points nor a rank")
         if fields.get("bands") != bands:
             yield row.fault(name, "bands", f"one table has one scheme of bands, here {bands} and {fields.get('bands')}")
-        least = max(fields.get("rank", 1), len({unit_name(one.fields["unit"]) for one in rows}))
+        least = max(fields.get("rank", 1), size)
         if fields.get("of", least) < least:
             yield row.fault(name, "of", f"is {fields['of']}, but a rank or the number of units here is {least}")
         if (target := fields.get("target")) is not None:
@@ -166,6 +169,6 @@ def _contradictions(place: Place, rows: Sequence[Thing]) -> Iterable[Fault]:
                 parse_goal(target)
             except ValueError as why:
                 yield row.fault(name, "target", str(why))
-    size = sum(len(str(row.fields).encode()) for row in rows)
-    if size > LARGEST:
-        yield rows[0].fault(str(place), "", f"is a table of {size:,} bytes; up to {LARGEST:,} fit, divide it by blocks")
+    taken = len(msgspec.json.encode([_line(row.fields) for row in rows]))
+    if taken > LARGEST:
+        yield rows[0].fault(str(place), "", f"is a table of {taken:,} bytes; {LARGEST:,} fit, divide it by blocks")

@@ -177,9 +177,9 @@ def _points(series: list[Row]) -> list[Point]:
     return list(by_year.values())
 
 
-def _number(value: Decimal, language: Language) -> str:
+def _number(value: Decimal | Fraction, language: Language) -> str:
     """97, or 74,20."""
-    if value == value.to_integral_value():
+    if value == int(value):
         return count_text(int(value), language)
     return decimal_text(rounded(Fraction(value)), language)
 
