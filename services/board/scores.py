@@ -158,6 +158,7 @@ class ScoreBook:
         found = [
             (place, line)
             for place in sorted(place for place in self.versions if place.scheme == scheme)
+            if any(line.unit == unit for line in self.versions[place][-1].lines)
             for line in self.lines(place)
             if line.score.unit == unit
         ]

@@ -10,7 +10,6 @@ from marshmallow import Schema, fields, validate
 
 from services.board.parts import Parts
 from services.board.schemas import Index, Question, Words
-from services.board.scores import ScoreBook
 from services.board.scores_view import Row, Wish, block_name, chosen, rows, scheme_name, series_rows
 from sipas.registry import Names
 
@@ -140,7 +139,7 @@ class _Views:
     def scoreboard(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """An official table: ranks, bands, changes on the year before, targets; beside it our own figures."""
         parts = self._parts
-        book: ScoreBook = parts.scores()
+        book = parts.scores()
         place = chosen(book, Wish(**asked))
         bands, loaded = book.bands(place), book.versions[place][-1]
         return {
@@ -153,13 +152,13 @@ class _Views:
             "sha256": loaded.sha256,
             "previous": loaded.previous,
             "reason": loaded.reason,
-            "lines": [_line(row) for row in rows(parts, place)],
+            "lines": [_line(row) for row in rows(parts, book, place)],
             "tables": [one._asdict() for one in sorted(book.versions)],
         }
 
     def series(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """A unit's official results of all years, oldest first; `breaks` where the method changed."""
-        found = series_rows(self._parts, asked["scheme"], asked["unit"])
+        found = series_rows(self._parts, self._parts.scores(), asked["scheme"], asked["unit"])
         return {
             "about": ABOUT,
             "scheme": asked["scheme"],

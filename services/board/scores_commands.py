@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -116,9 +117,10 @@ def load(files: tuple[Source, ...], reason: str | None) -> None:
             f"some sources say {SAMPLE_MARK}, and namespace {settings.namespace} is not a demo; what is recorded can"
             " never be removed"
         )
+    reason = unicodedata.normalize("NFC", reason or "").strip() or None
     changes = _changes(_recorded(settings), wanted, reason)
     replaced = [place_of(change.after) for change in changes if change.before]
-    if replaced and not (reason and reason.strip()):
+    if replaced and reason is None:
         raise click.ClickException(
             f"recorded already and different: {'; '.join(map(str, replaced))}. Nothing was recorded. See: sipas scores"
             " diff; then say why it changes: --reason"

@@ -82,9 +82,9 @@ class ScoresPage:
         language: Language = "en" if arguments.get("lang") == "en" else "vi"
         book = self._parts.scores()
         place = nearest(book, _wish(arguments))
-        lines = rows(self._parts, place)
+        lines = rows(self._parts, book, place)
         unit = arguments.get("unit") or (lines[0].line.score.unit if len(lines) == 1 else None)
-        series = series_rows(self._parts, place.scheme, unit) if unit else []
+        series = series_rows(self._parts, book, place.scheme, unit) if unit else []
         loaded = book.versions[place][-1]
         bands = book.bands(place)
 

@@ -71,18 +71,17 @@ def nearest(book: ScoreBook, wish: Wish) -> Place:
     raise Problem("unknown-scoreboard")
 
 
-def rows(parts: Parts, place: Place) -> list[Row]:
-    """The lines of a table, best first."""
-    book = parts.scores()
-    return _rows(parts, [(place, line, line.breaks) for line in book.lines(place)])
+def rows(parts: Parts, book: ScoreBook, place: Place) -> list[Row]:
+    """The lines of a table, best first. `book` is read once for a whole answer: a load may come in between."""
+    return _rows(parts, book, [(place, line, line.breaks) for line in book.lines(place)])
 
 
-def series_rows(parts: Parts, scheme: str, unit: str) -> list[Row]:
+def series_rows(parts: Parts, book: ScoreBook, scheme: str, unit: str) -> list[Row]:
     """A unit's lines of all years, oldest first. Raises `Problem` unknown-scoreboard."""
-    found = parts.scores().series(scheme, unit_name(unit))
+    found = book.series(scheme, unit_name(unit))
     if not found:
         raise Problem("unknown-scoreboard")
-    return _rows(parts, found)
+    return _rows(parts, book, found)
 
 
 def scheme_name(scheme: str) -> Names:
@@ -98,15 +97,19 @@ def block_name(parts: Parts, block: str) -> Names:
     return Names(packaged.vi, packaged.en) if packaged else Names(block, block)
 
 
-def _rows(parts: Parts, lines: Iterable[tuple[Place, Line, bool]]) -> list[Row]:
+def _rows(parts: Parts, book: ScoreBook, lines: Iterable[tuple[Place, Line, bool]]) -> list[Row]:
     lines = list(lines)
-    registry, book = parts.registry(), parts.scores()
+    registry = parts.registry()
+    targets = {
+        (place, line.unit): line.target
+        for place in {place for place, _, _ in lines}
+        for line in book.versions[place][-1].lines
+    }
     ours = _local(parts, {(line.score.unit, place.year) for place, line, _ in lines})
     made = []
     for place, line, breaks in lines:
         unit, agency = line.score.unit, registry.agencies.get(line.score.unit)
-        loaded = book.newest(place)
-        target = next((one.target for one in loaded.lines if one.unit == unit), None) if loaded else None
+        target = targets[place, unit]
         figure = ours.get((unit, place.year))
         made.append(Row(place, line, breaks, agency.name if agency else None, target, met(target, line), figure))
     return made

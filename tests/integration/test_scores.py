@@ -3,8 +3,6 @@
 Of `published-scores.csv` the rows that say so are published figures; the others are made up to fill their blocks.
 """
 
-import csv
-import io
 import json
 import re
 import urllib.error
@@ -17,9 +15,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import Browser
 
 from sipas.broker import Log
 from sipas.events import Entry
+from tests.browser.axe import violations
 from tests.integration.board_stack import PARTITIONS
 from tests.integration.command_line import Run, sipas
 from tests.integration.test_board_process import Stack
@@ -179,22 +179,17 @@ def test_one_wrong_cell_and_nothing_is_recorded(scores: Scores, tmp_path: Path) 
     file = tmp_path / "wrong.csv"
     rows = ["PCI;2024;Một;x;80;100;;Nguồn;;", "PCI;2025;Hai;x;80,0,0;100;;Nguồn;;", "PCI;2025;Ba;x;7;100;;Nguồn;;top"]
     file.write_text("\n".join([HEADER, *rows]))
-    for verb in ("check", "load", "diff"):
-        said = scores.run(verb, str(file), code=1).stderr
-        assert "wrong.csv:3: column points" in said
+    assert "wrong.csv:3: column points" in scores.run("load", str(file), code=1).stderr
     assert scores.recorded() == end
     assert scores.versions(scheme="PCI") == []
 
 
-@pytest.mark.parametrize("form", ["csv", "xlsx"])
-def test_what_is_exported_loads_again_and_changes_nothing(scores: Scores, tmp_path: Path, form: str) -> None:
-    file = tmp_path / f"scores.{form}"
-    if form == "xlsx":
-        scores.run("export", "--xlsx", str(file))
-    else:
-        file.write_text(scores.run("export").stdout)
-        assert "Đông Hà" in {row["unit"] for row in csv.DictReader(io.StringIO(file.read_text()))}
-    assert "nothing to record" in scores.run("load", str(file)).stdout
+def test_what_is_exported_loads_again_and_changes_nothing(scores: Scores, tmp_path: Path) -> None:
+    workbook, text = tmp_path / "scores.xlsx", tmp_path / "scores.csv"
+    scores.run("export", "--xlsx", str(workbook))
+    text.write_text(scores.run("export").stdout)
+    for file in (workbook, text):
+        assert "the scores are as the file says" in scores.run("diff", str(file)).stdout
 
 
 def test_made_up_scores_stay_out_of_a_real_namespace(kafka: KafkaServer, namespace: str) -> None:
@@ -235,3 +230,15 @@ def test_a_choice_that_does_not_go_together_gets_the_nearest_table_on_the_page_a
         scores.page(scheme="nothing")
     with pytest.raises(urllib.error.HTTPError, match="422"):
         scores.table(year="last")
+
+
+@pytest.mark.parametrize(("lang", "width"), [("vi", 360), ("en", 1280)])
+def test_axe_finds_nothing_on_the_page_and_nothing_stands_out_of_the_screen(
+    scores: Scores, browser: Browser, lang: str, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    query = {"scheme": "Chỉ số CCHC", "year": "2023", "block": "binh-thuan", "unit": "Đơn vị công bố", "lang": lang}
+    page.goto(f"{scores.stack.address}/scoreboard?{urlencode(query)}")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
