@@ -130,6 +130,10 @@ class ScoreBook:
         """The version that holds."""
         return self.versions[place][-1] if place in self.versions else None
 
+    def version(self, place: Place, number: int) -> ScoresLoaded | None:
+        """One version of a place's table."""
+        return next((one for one in self.versions.get(place, ()) if one.version == number), None)
+
     def updated(self, tables: Iterable[ScoresLoaded]) -> ScoreBook:
         """The snapshot after further tables, in the order of the log."""
         versions = dict(self.versions)

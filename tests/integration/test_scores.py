@@ -72,17 +72,19 @@ def scores(kafka: KafkaServer, redis_server: RedisServer, tmp_path_factory: pyte
     stack = Stack(kafka, redis_server, f"t{uuid.uuid4().hex[:10]}", tmp_path_factory.mktemp("scores"))
     facts = {"timezone": "Asia/Ho_Chi_Minh", "partitions": PARTITIONS, "demo": True}
     stack.enter(Entry(kind="namespace", id="facts", history=(facts,)))
-    for service in (stack.board, stack.aggregator):
-        service.env = {**(service.env or {}), "SIPAS_DEMO": "true"}
-        service.start()
-    made = Scores(stack, kafka)
-    # the board runs already: what is loaded from here on it has to follow
-    assert "9 tables recorded" in made.run("load", str(PUBLISHED)).stdout
-    made.wait_for(1, scheme="DDCI", year="2023")
-    yield made
-    stack.board.kill()
-    stack.aggregator.kill()
-    stack.publisher.close()
+    try:
+        for service in (stack.board, stack.aggregator):
+            service.env = {**(service.env or {}), "SIPAS_DEMO": "true"}
+            service.start()
+        made = Scores(stack, kafka)
+        # the board runs already: what is loaded from here on it has to follow
+        assert "9 tables recorded" in made.run("load", str(PUBLISHED)).stdout
+        made.wait_for(1, scheme="DDCI", year="2023")
+        yield made
+    finally:
+        stack.board.kill()
+        stack.aggregator.kill()
+        stack.publisher.close()
 
 
 def told(line: Any, *fields: str) -> list[Any]:
