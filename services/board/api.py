@@ -20,6 +20,7 @@ from services.board.comments import readable
 from services.board.figures import method_of_block, methods_in_use
 from services.board.parts import Parts, is_current
 from services.board.reading import Question
+from services.board.scores_api import score_routes
 from services.board.wording import wrong
 from sipas.periods import Period
 from sipas.problems import CONTENT_TYPE, KINDS, Problem, Text
@@ -82,6 +83,8 @@ def add_api(app: Flask, parts: Parts) -> None:
         board.route(path)(
             _described(board, view, question, answer, ("invalid", "bad-key", "wrong-scope", *codes), security)
         )
+    for one in score_routes(parts):
+        board.route(one.path)(_described(board, one.view, one.question, one.answer, ("invalid", *one.codes), []))
     api.register_blueprint(board)
 
 

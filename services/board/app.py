@@ -12,6 +12,7 @@ from services.board import metrics
 from services.board.api import PREFIX, RETRY_AFTER, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
+from services.board.scores_pages import add_scores_page
 from services.board.wording import REASONS, wrong
 from sipas.broker import KafkaAway
 from sipas.ledger import LedgerAway
@@ -32,6 +33,7 @@ def make_app(parts: Parts) -> Flask:
     site = _Site(parts)
     app.add_url_rule("/", view_func=site.board, endpoint="page-board", methods=["GET"])
     app.add_url_rule("/agencies/<agency>", view_func=site.agency, endpoint="page-agency", methods=["GET"])
+    add_scores_page(app, parts)
     add_api(app, parts)
     app.register_error_handler(Problem, site.failed)
     app.register_error_handler(HTTPException, site.refused)
