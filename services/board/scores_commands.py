@@ -19,7 +19,6 @@ import msgspec
 
 from services.board import scores_file
 from services.board.list_files import Source
-from services.board.lists import Fault
 from services.board.scores import PACKAGED, ScoreBook, place_of, with_tables
 from services.board.scores_file import SAMPLE_MARK, Wanted
 from sipas import events
@@ -28,6 +27,7 @@ from sipas.events import ScoreLine, ScoresLoaded
 from sipas.follower import read_whole
 from sipas.registry import Registry, WrongNamespace
 from sipas.settings import KafkaSettings, load_or_exit
+from sipas.tables.lists import Fault
 
 
 class _File(click.ParamType[Source]):

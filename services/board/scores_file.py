@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from services.board.list_files import Source, in_order, read_files
-from services.board.lists import Fault, Field, Number, Shape, Thing, one_of, text
 from services.board.scores import Place, band_schemes, exact_text, table
 from sipas.events import ScoreLine, ScoresLoaded
 from sipas.scoreboard import parse_goal
+from sipas.tables.lists import Fault, Field, Number, Shape, Thing, one_of, text
 
 LIST = "scores"
 COLUMNS = (
