@@ -12,7 +12,9 @@ Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, cast
@@ -30,6 +32,8 @@ POLL_S = 0.5
 CONNECT_MS = 10_000
 SESSION_MS = 10_000
 """After this long without a heartbeat a member's partitions go to others."""
+READABLE_S = 30
+"""How long a committed transaction may take to stand in the log."""
 
 
 class PublishFailed(Exception):
@@ -313,7 +317,7 @@ class Written(NamedTuple):
 
 
 def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterable[Written]) -> int:
-    """Write all records or none, as readers of committed records see it; returns how many.
+    """Write all records or none, as readers of committed records see it; returns how many, once they see them.
 
     Raises `KafkaAway` or `PublishFailed`.
     """
@@ -334,15 +338,32 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
         try:
             sent = [producer.send(r.topic, key=r.key.encode(), value=r.value, headers=r.headers) for r in records]
             producer.flush()
-            for one in sent:
-                one.get(0)
+            ends = {(known := one.get(0)).topic_partition: known.offset + 1 for one in sent}
             producer.commit_transaction()
         except kafka_errors.KafkaError as reason:
             producer.abort_transaction()
             raise PublishFailed(str(reason)) from reason
-        return len(sent)
     finally:
         producer.close()
+    _wait_until_readable(bootstrap, ends)
+    return len(sent)
+
+
+def _wait_until_readable(bootstrap: Sequence[str], ends: Mapping[TopicPartition, int]) -> None:
+    """A commit is acknowledged before its marker stands in the log: who reads at once would see nothing of it."""
+    with _Asking(bootstrap):
+        consumer = KafkaConsumer(
+            bootstrap_servers=list(bootstrap),
+            group_id=None,
+            isolation_level="read_committed",
+            bootstrap_timeout_ms=CONNECT_MS,
+        )
+        with closing(consumer):
+            deadline = time.monotonic() + READABLE_S
+            while any(end < ends[tp] for tp, end in consumer.end_offsets(list(ends)).items()):
+                if time.monotonic() > deadline:
+                    raise PublishFailed(f"written, but no reader has seen it in {READABLE_S} s: look again")
+                time.sleep(0.01)
 
 
 # --- reading --------------------------------------------------------------------------------------------------

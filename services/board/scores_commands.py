@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -39,8 +38,6 @@ class _File(click.ParamType[Source]):
         except OSError as reason:
             self.fail(f"{value} cannot be read: {reason.strerror}", param, ctx)
 
-
-PATIENCE_S = 30.0
 
 FILES = click.argument("files", type=_File(), nargs=-1, required=True, metavar="FILE...")
 
@@ -234,21 +231,8 @@ def _write(settings: KafkaSettings, tables: Sequence[ScoresLoaded]) -> None:
         for table in tables
     ]
     publish_together(settings.bootstrap, f"{topic}.scores-writer", written)
-    for table, stands in zip(tables, _standing(settings, tables), strict=True):
-        if stands.sha256 != table.sha256:
+    book = _recorded(settings)
+    for table in tables:
+        stands = book.version(place_of(table), table.version)
+        if stands is None or stands.sha256 != table.sha256:
             raise click.ClickException(f"somebody else loaded {place_of(table)} meanwhile: see sipas scores diff")
-
-
-def _standing(settings: KafkaSettings, tables: Sequence[ScoresLoaded]) -> list[ScoresLoaded]:
-    """What stands of each table's version, once the log shows it.
-
-    A commit is acknowledged before its marker is in the log, so a reader that asks at once may not see it.
-    """
-    deadline = time.monotonic() + PATIENCE_S
-    with closing(WholeTopicReader(settings.bootstrap, Topics(settings.namespace).results)) as reader:
-        book = with_tables(ScoreBook(), reader.to_end())
-        while not all(book.version(place_of(table), table.version) for table in tables):
-            if time.monotonic() > deadline:
-                raise click.ClickException("the load was accepted but is not in the log yet; see: sipas scores diff")
-            book = with_tables(book, reader.poll())
-    return [one for table in tables if (one := book.version(place_of(table), table.version))]
