@@ -90,6 +90,11 @@ class TallyKeys:
         """The newest epoch that anything was shown of; an owner of an older one shows nothing any more."""
         return self.shown.key("epoch")
 
+    @property
+    def moves(self) -> str:
+        """How often anything was shown: whoever remembers what was shown knows by it that it still is."""
+        return self.shown.key("moves")
+
 
 def split_parts(fields: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """A `parts` hash -> part -> its fields."""

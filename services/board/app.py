@@ -9,9 +9,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from services.board import metrics
-from services.board.api import PREFIX, RETRY_AFTER, add_api
+from services.board.api import PREFIX, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
+from services.board.rankings import RETRY_AFTER
+from services.board.validators import Validators
 from services.board.wording import REASONS, wrong
 from sipas.broker import KafkaAway
 from sipas.ledger import LedgerAway
@@ -38,8 +40,11 @@ def make_app(parts: Parts) -> Flask:
     app.register_error_handler(LedgerAway, site.without_ledger)
     app.register_error_handler(KafkaAway, site.without_kafka)
     app.register_error_handler(Exception, site.crashed)
+    validators = Validators(parts)
     app.before_request(_begin)
+    app.before_request(validators.before)
     app.after_request(_end)
+    app.after_request(lambda answer: validators.after(answer) if request.path.startswith(f"{PREFIX}/") else answer)
     return app
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from services.board.reading import Question, Reading, TallyReader
 from sipas.index import Index, index_of
@@ -55,6 +56,38 @@ class Figures:
         return [
             self._figure(question, reading, live=live) for question, reading in zip(questions, readings, strict=True)
         ]
+
+    def with_counts(
+        self, questions: Sequence[Question], more: Sequence[Question], *, live: bool
+    ) -> tuple[list[Figure], list[Tally]]:
+        """Figures of the questions and the mere tallies of `more`, of one moment."""
+        readings = self._reader.read([*questions, *more], shown=not live)
+        figures = [
+            self._figure(question, reading, live=live) for question, reading in zip(questions, readings, strict=False)
+        ]
+        return figures, [reading.tally for reading in readings[len(questions) :]]
+
+    def together(self, name: str, questions: Sequence[Question], *, live: bool) -> tuple[Figure, list[Reading]]:
+        """The figure of the counts of all questions added up, and each one's reading; one method, one period.
+
+        Whether the public may see a sum depends on what else it sees: `suppressed` says only that it is small.
+        """
+        readings = self._reader.read(questions, shown=not live)
+        days: dict[date, Tally] = {}
+        for reading in readings:
+            for day, tally in reading.days.items():
+                days[day] = days.get(day, Tally.EMPTY) + tally
+        whole = Reading(
+            tally=sum((reading.tally for reading in readings), Tally.EMPTY),
+            days=days,
+            as_of=max((reading.as_of for reading in readings if reading.as_of), default=None),
+            rebuilding=any(reading.rebuilding for reading in readings),
+        )
+        return self._figure(questions[0]._replace(agency=name), whole, live=live), readings
+
+    def state(self, *, live: bool) -> str:
+        """As long as it is the same, so is every figure."""
+        return self._reader.state(shown=not live)
 
     def counted_agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, listed in the registry or not."""
