@@ -33,6 +33,7 @@ def make_app(parts: Parts) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     site = _Site(parts)
     app.add_url_rule("/", view_func=site.board, endpoint="page-board", methods=["GET"])
+    app.add_url_rule("/rankings", view_func=site.ranking, endpoint="page-ranking", methods=["GET"])
     app.add_url_rule("/agencies/<agency>", view_func=site.agency, endpoint="page-agency", methods=["GET"])
     add_api(app, parts)
     app.register_error_handler(Problem, site.failed)
@@ -59,6 +60,10 @@ class _Site:
     def agency(self, agency: str) -> Response:
         """`GET /agencies/{id}`."""
         return _html(self._pages.agency(agency, asked_by(request.args)))
+
+    def ranking(self) -> Response:
+        """`GET /rankings`."""
+        return _html(self._pages.ranking(asked_by(request.args)))
 
     def failed(self, problem: Problem) -> Response:
         """A `Problem`: a document for programs, a page for people."""
