@@ -117,11 +117,11 @@ class Ledgers:
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
-    def numbers(self, keys: Sequence[str]) -> list[int]:
-        """Many counters of any slots in one pipelined read; 0 where there is none. Raises `LedgerAway`."""
+    def numbers(self, keys: Sequence[str], field: str) -> list[int]:
+        """One field of many hashes in one pipelined read; 0 where there is none. Raises `LedgerAway`."""
         pipeline = self._client.pipeline(transaction=False)
         for key in keys:
-            pipeline.get(key)
+            pipeline.hget(key, field)
         try:
             return [int(found or 0) for found in pipeline.execute()]
         except (redis.ConnectionError, redis.TimeoutError) as reason:

@@ -20,6 +20,8 @@ FIRST_GENERATION = "g1"
 
 PART_SEPARATOR = "|"
 
+ALL_AGENCIES = ""
+
 
 class Published(NamedTuple):
     """The generation that is published, since the switch at offset `epoch` of `decisions`; 0 before the first."""
@@ -92,7 +94,9 @@ class TallyKeys:
 
     @property
     def moves(self) -> str:
-        """How often anything was shown: whoever remembers what was shown knows by it that it still is."""
+        """Hash agency -> how often its shown totals changed, and for `ALL_AGENCIES` their sum: whoever remembers what
+        was shown knows by it that it still is.
+        """
         return self.shown.key("moves")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from flask import Flask, request
+from flask import Flask, Response, jsonify, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema
 
@@ -26,6 +26,7 @@ from services.board.rankings import ranking_of
 from services.board.reading import Question
 from services.board.wording import wrong
 from sipas.bands import load_bands
+from sipas.methods import Text as MethodText
 from sipas.periods import Period
 from sipas.problems import CONTENT_TYPE, KINDS, Problem, Text
 from sipas.ranking import name_key
@@ -220,7 +221,7 @@ class _Views:
             "series": [figure.as_json() for figure in figures],
         }
 
-    def rankings(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def rankings(self, asked: Mapping[str, Any]) -> Response:
         """The agencies of a block, best first, by one method; those with few sheets stand last, without a rank."""
         parts = self._parts
         scheme = self._bands.get(asked["bands"]) if "bands" in asked else None
@@ -235,30 +236,33 @@ class _Views:
             scheme=scheme,
             live=_live(parts.registry()),
         )
-        return {
-            "about": self._about(found.method),
-            "block": found.block,
-            "method": found.method,
-            "period": found.period.text,
-            "previous": found.previous and found.previous.text,
-            "year_before": found.year_before and found.year_before.text,
-            "bands": scheme and scheme.id,
-            "minimum": found.minimum,
-            "ranking": [
-                {
-                    **line.figure.as_json(),
-                    "rank": line.place.rank,
-                    "of": line.place.of,
-                    "name": line.agency.name,
-                    "rank_interval": line.place.interval,
-                    "groups": line.place.groups,
-                    "rank_change": line.change,
-                    "rank_change_year": line.year_change,
-                    "band": line.band and line.band.label,
-                }
-                for line in found.lines
-            ],
-        }
+        # as it is: the schema would take as long again as the ranking of a province
+        return jsonify(
+            {
+                "about": _words(self._about(found.method)),
+                "block": found.block,
+                "method": found.method,
+                "period": found.period.text,
+                "previous": found.previous and found.previous.text,
+                "year_before": found.year_before and found.year_before.text,
+                "bands": scheme and scheme.id,
+                "minimum": found.minimum,
+                "ranking": [
+                    {
+                        **line.figure.as_json(),
+                        "rank": line.place.rank,
+                        "of": line.place.of,
+                        "name": _words(line.agency.name),
+                        "rank_interval": line.place.interval,
+                        "groups": line.place.groups,
+                        "rank_change": line.change,
+                        "rank_change_year": line.year_change,
+                        "band": line.band and _words(line.band.label),
+                    }
+                    for line in found.lines
+                ],
+            }
+        )
 
     def alerts(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Every alert with its present state, the newest first. Needs a key of scope read."""
@@ -321,6 +325,10 @@ def _check_length(length: int, most: int) -> None:
 
 def _live(registry: Any) -> bool:
     return may_read_live(request.headers.get("Authorization"), registry)
+
+
+def _words(text: Names | MethodText) -> dict[str, str]:
+    return {"vi": text.vi, "en": text.en}
 
 
 def _cursor(alert: AlertKey) -> str:

@@ -107,10 +107,7 @@ class FigureViews:
         in_use = methods_in_use(registry)
         method = parts.method(asked.get("method"), method_of_block(in_use, found.agencies))
         questions = [Question(agency, method, period, found.parts) for agency in found.agencies]
-        figure, readings = parts.figures.together(scope, questions, live=live)
-        sheets = {
-            question.agency: reading.tally.responses for question, reading in zip(questions, readings, strict=True)
-        }
+        figure, sheets = parts.figures.together(scope, questions, live=live)
         if not (live or is_published(found, registry, sheets, parts.publication_minimum)):
             figure = Figure(figure.index, figure.tally, suppressed=True)
         shown = figure.as_json()

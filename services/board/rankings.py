@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from services.board.dated import DatedRegistry
-from services.board.figures import Figure, method_of_block, methods_in_use
+from services.board.figures import Figure, Share, method_of_block, methods_in_use
 from services.board.parts import Parts, is_current
 from services.board.reading import Question
 from services.board.wording import wrong
@@ -20,7 +20,6 @@ from sipas.periods import Period
 from sipas.problems import Problem
 from sipas.ranking import Ranked, competition_ranks, rank, rank_change
 from sipas.registry import Agency, Registry
-from sipas.tally import Tally
 
 RETRY_AFTER = {"Retry-After": "5"}
 
@@ -70,13 +69,12 @@ def ranking_of(
     earlier = (period.previous(), period.year_before())
     before = [
         Question(agency, method, then, days=False)
-        for then in earlier
+        for then in dict.fromkeys(earlier)
         if then
         for agency in _then(registries, block, then)
     ]
-    figures, tallies = parts.figures.with_counts(
-        [Question(agency, method, period) for agency in members], before, live=live
-    )
+    figures = parts.figures.of([Question(agency, method, period) for agency in members], live=live)
+    shares = parts.figures.shares(before, live=live)
     listed = {
         figure.index.agency: figure
         for figure in figures
@@ -89,8 +87,8 @@ def ranking_of(
     old: list[Mapping[str, int]] = [
         _ranks(
             {
-                question.agency: tally
-                for question, tally in zip(before, tallies, strict=True)
+                question.agency: share
+                for question, share in zip(before, shares, strict=True)
                 if then and question.period == then
             },
             minimum,
@@ -127,15 +125,17 @@ def _then(registries: DatedRegistry, block: str, period: Period) -> Mapping[str,
     return _members(registries.on(period), block)
 
 
-def _ranks(tallies: Mapping[str, Tally], minimum: int) -> dict[str, int]:
+def _ranks(shares: Mapping[str, Share], minimum: int) -> dict[str, int]:
     """The ranks alone, by the same rule as the ranking's own."""
-    shares = {
-        agency: Fraction(tally.satisfied, tally.answers)
-        for agency, tally in tallies.items()
-        if tally.answers and tally.responses >= minimum
-    }
-    best_first = sorted(shares, key=lambda agency: -shares[agency])
-    return dict(zip(best_first, competition_ranks([shares[agency] for agency in best_first]), strict=True))
+    ranked = [
+        (-share.value, agency)
+        for agency, share in shares.items()
+        if share.value is not None and share.responses >= minimum
+    ]
+    # floats first: fractions are compared only where floats are equal
+    best_first = sorted(ranked, key=lambda one: (float(one[0]), one[0]))
+    ranks = competition_ranks([share for share, _ in best_first])
+    return {agency: rank for rank, (_, agency) in zip(ranks, best_first, strict=True)}
 
 
 def _band(scheme: BandScheme | None, place: Ranked) -> Cut | None:

@@ -13,7 +13,7 @@ generation: where it has moved, all is read again.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from sipas.broker import partition_of
 from sipas.ledger import Ledgers
 from sipas.periods import Period
 from sipas.tally import RESPONSES, Tally
-from sipas.tally_keys import Published, TallyKeys, is_rebuilding, split_parts
+from sipas.tally_keys import ALL_AGENCIES, Published, TallyKeys, is_rebuilding, split_parts
 
 MONTHS_READ_BY_DAY = 2
 
@@ -135,12 +135,36 @@ class TallyReader:
 
     def state(self, *, shown: bool) -> str:
         """What changes whenever any reading may: as long as it is the same, so is all that `read` says."""
-        self._follow(Published.from_pointer(self._ledgers.hashes([self._ledgers.pointer_key])[0]))
-        positions = self._ledgers.hashes([keys.slot.key("position") for keys in self._keys])
+        published, positions = self._positions(range(len(self._keys)))
         if not shown:
-            return repr((self._published, [(one.get("next_offset"), one.get("rebuild_until")) for one in positions]))
-        moves = self._ledgers.numbers([keys.moves for keys in self._keys])
-        return repr((self._published, [is_rebuilding(one or None) for one in positions], moves))
+            return repr((published, [(_build(one), one.get("next_offset")) for one in positions]))
+        moves = self._ledgers.numbers([keys.moves for keys in self._keys], ALL_AGENCIES)
+        return repr((published, [_build(one) for one in positions], moves))
+
+    def versions(self, questions: Sequence[Question], *, shown: bool) -> list[Hashable]:
+        """The same for each question alone. What is shown is known by agency, what is live by partition."""
+        numbers = [self._partition(question.agency) for question in questions]
+        partitions = sorted(set(numbers))
+        published, positions = self._positions(partitions)
+        builds = {n: _build(one) for n, one in zip(partitions, positions, strict=True)}
+        if not shown:
+            offsets = {n: one.get("next_offset") for n, one in zip(partitions, positions, strict=True)}
+            return [(published, builds[number], offsets[number]) for number in numbers]
+        found = self._ledgers.hashes([self._keys[number].moves for number in partitions])
+        moves = dict(zip(partitions, found, strict=True))
+        return [
+            (published, builds[number], moves[number].get(question.agency))
+            for number, question in zip(numbers, questions, strict=True)
+        ]
+
+    def _positions(self, partitions: Sequence[int]) -> tuple[Published, list[dict[str, str]]]:
+        while True:
+            published = self._published
+            positions = [self._keys[number].slot.key("position") for number in partitions]
+            pointer, *found = self._ledgers.hashes([self._ledgers.pointer_key, *positions])
+            if Published.from_pointer(pointer) == published:
+                return published, found
+            self._follow(Published.from_pointer(pointer))
 
     def agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, also one that the registry does not have."""
@@ -159,6 +183,11 @@ class TallyReader:
             name = keys.parts if question.parts else keys.total
             names += [name(question.agency, question.method, time, shown=shown) for time in asked]
         return names
+
+
+def _build(position: Fields) -> tuple[bool, str | None]:
+    """Whether it is partial, and which one: where Redis was lost, the next counts its changes from nothing again."""
+    return is_rebuilding(position or None), position.get("rebuild_until")
 
 
 def _days_of_newest(months: Sequence[str], hashes: Mapping[str, Fields]) -> list[str]:
