@@ -2,7 +2,7 @@
 
     python -m bench.reading [--agencies 170] [--communes 3321] [--times 40]
 
-Fills a Redis of its own with a year of totals by day and month, as the aggregator stores them, and asks the board's
+Fills a Redis of its own with a year of what the public may see, by day and month as it is stored, and asks the board's
 application in this process: no network and no gunicorn, but routing, Redis, arithmetic and JSON. Each question is
 asked when nothing is remembered of it, again while agencies get new sheets between the requests, and with its tag.
 """
@@ -110,13 +110,10 @@ class Board:
                 month = months.setdefault(day[:7], {})
                 for field, number in fields.items():
                     month[field] = month.get(field, 0) + number
-                for shown in (False, True):
-                    pipeline.hset(keys.total(name, METHOD, day, shown=shown), mapping=fields)
+                pipeline.hset(keys.total(name, METHOD, day, shown=True), mapping=fields)
             for time_, fields in months.items():
-                for shown in (False, True):
-                    pipeline.hset(keys.total(name, METHOD, time_, shown=shown), mapping=fields)
-            for shown in (False, True):
-                pipeline.hset(keys.as_of(shown=shown), name, NOW.isoformat())
+                pipeline.hset(keys.total(name, METHOD, time_, shown=True), mapping=fields)
+            pipeline.hset(keys.as_of(shown=True), name, NOW.isoformat())
             pipeline.execute()
 
     def get(self, path: str, tag: str | None = None, status: int = 200) -> str:
@@ -133,7 +130,7 @@ class Board:
         for name in self.dice.sample(self.names, number):
             partition = partition_of(name, PARTITIONS)
             keys, offset = self.keys[partition], self.offsets[partition]
-            times = [keys.total(name, METHOD, at, shown=shown) for at in (today, today[:7]) for shown in (False, True)]
+            times = [keys.total(name, METHOD, at, shown=True) for at in (today, today[:7])]
             keys.slot.commit(offset, {"next_offset": offset + 5}, Writes(increments=dict.fromkeys(times, fields)))
             self.offsets[partition] = offset + 5
             for field in (name, ALL_AGENCIES):

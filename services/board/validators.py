@@ -19,9 +19,22 @@ from services.board.parts import Parts
 from sipas.events import encode
 from sipas.registry import Registry
 
-FROM_FIGURES = "board."
-OTHERS = frozenset({"board.alerts", "board.comments", "board.scoreboard"})
-"""Answers that do not follow from figures alone."""
+FROM_FIGURES = frozenset(
+    f"board.{view}"
+    for view in (
+        "agencies",
+        "index",
+        "series",
+        "comparison",
+        "factors",
+        "distribution",
+        "scope",
+        "rankings",
+        "open_data",
+        "open_data_csv",
+    )
+)
+"""Views whose answers follow from these and nothing else. A view is named here or its body is hashed."""
 
 
 class Validators:
@@ -35,8 +48,7 @@ class Validators:
 
     def before(self) -> Response | None:
         """304 where the reader has the newest answer. Raises `Problem` for a key that may not read."""
-        endpoint = request.endpoint or ""
-        if request.method != "GET" or not endpoint.startswith(FROM_FIGURES) or endpoint in OTHERS:
+        if request.method != "GET" or request.endpoint not in FROM_FIGURES:
             return None
         registry = self._parts.registry()
         live = may_read_live(request.headers.get("Authorization"), registry)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.board.validators import FROM_FIGURES
 from sipas.events import Entry
 from tests.integration.board_stack import BAD, GOOD, PROVINCE, READ, SUBMIT, TODAY, BoardStack, agency, block
 from tests.servers import RedisServer
@@ -266,6 +267,10 @@ def test_who_has_the_newest_answer_is_told_so(board: BoardStack, address: str) -
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
     assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+
+
+def test_what_is_tagged_without_its_body_are_views_of_the_board(board: BoardStack) -> None:
+    assert FROM_FIGURES <= board.client.application.view_functions.keys()
 
 
 def test_alerts_have_a_tag_too(board: BoardStack) -> None:
