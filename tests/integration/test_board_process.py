@@ -120,7 +120,7 @@ def test_an_answer_in_the_log_moves_the_number_on_the_board(stack: Stack) -> Non
 
 def test_the_board_follows_the_registry_and_the_alerts_while_it_runs(stack: Stack) -> None:
     stack.board.start()
-    assert stack.get("/v1/alerts") == {"alerts": []}
+    assert stack.get("/v1/alerts") == {"next": None, "alerts": []}
     change = AlertChanged(
         id="a-1",
         agency="so-noi-vu",
