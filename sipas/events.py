@@ -31,6 +31,9 @@ MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
 Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
+Exact = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(?:\.[0-9]{1,17})?" + END)]
+"""A decimal number as it was written: a binary fraction would not be."""
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -183,6 +186,40 @@ class ResultFrozen(Struct, frozen=True, kw_only=True):
     content: str
 
 
+class ScoreLine(Struct, frozen=True, kw_only=True):
+    """One unit of an official table: an agency's id, or any name. `points` is None where only the rank was published.
+
+    `rank` and `of` are the published ones. `method` names how the scheme measured; `target` as it was written.
+    """
+
+    unit: str
+    points: Exact | None
+    maximum: Exact
+    rank: Annotated[int, Meta(ge=1)] | None
+    of: Annotated[int, Meta(ge=1)] | None
+    method: str
+    source: str
+    target: str | None
+
+
+class ScoresLoaded(Struct, frozen=True, kw_only=True):
+    """On `results`: an official table as it was published, whole. The first of a `version` stands, the highest holds.
+
+    `sha256` is of the table alone (scheme, year, block, bands, lines), so equal tables have equal ones. `previous`:
+    that of the version before, which this one replaces for this `reason`. `bands`: id of the scheme of bands.
+    """
+
+    scheme: str
+    year: int
+    block: str
+    version: Annotated[int, Meta(ge=1)]
+    sha256: Sha256
+    previous: Sha256 | None
+    reason: str | None
+    bands: str | None
+    lines: tuple[ScoreLine, ...]
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One registry entry with its whole dated history, oldest first.
 
@@ -203,6 +240,7 @@ _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
+_scores = msgspec.json.Decoder(ScoresLoaded)
 _entry = msgspec.json.Decoder(Entry)
 
 TYPES: Mapping[type[Struct], str] = {
@@ -214,6 +252,7 @@ TYPES: Mapping[type[Struct], str] = {
     Delivered: "sipas.delivered.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
+    ScoresLoaded: "sipas.scores-loaded.v1",
     Entry: "sipas.registry-entry.v1",
 }
 TYPE_HEADER = "ce_type"
@@ -325,6 +364,12 @@ def decode_switched(value: bytes | None) -> GenerationSwitched:
 def decode_frozen(value: bytes | None) -> ResultFrozen:
     """Bytes of `results` whose type is a frozen result."""
     decoded: ResultFrozen = _decode(_frozen, value)
+    return decoded
+
+
+def decode_scores(value: bytes | None) -> ScoresLoaded:
+    """Bytes of `results` whose type is an official table."""
+    decoded: ScoresLoaded = _decode(_scores, value)
     return decoded
 
 

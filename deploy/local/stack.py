@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from deploy.local.programs import HOST, kafka_answers, kafka_command, redis_answers, redis_command
+from deploy.local.programs import HOST, ROOT, kafka_answers, kafka_command, redis_answers, redis_command
 
 SIPAS = str(Path(sys.executable).with_name("sipas"))
 
@@ -146,6 +146,7 @@ PREPARATION = (
     Step("topics", [SIPAS, "topics", "create"], once=False),
     Step("sample registry", [SIPAS, "registry", "load", "sample"], once=True),
     Step("sample leaders", [SIPAS, "people", "load", "sample"], once=True),
+    Step("sample scores", [SIPAS, "scores", "load", str(ROOT / "examples/scores-sample.csv")], once=True),
 )
 
 KEY_SCOPES = ("submit", "import", "read")

@@ -24,6 +24,7 @@ from services.board.paging import page_of
 from services.board.parts import Parts
 from services.board.rankings import ranking_of
 from services.board.reading import Question
+from services.board.scores_api import score_routes
 from services.board.wording import wrong
 from sipas.bands import load_bands
 from sipas.methods import Text as MethodText
@@ -120,6 +121,8 @@ def add_api(app: Flask, parts: Parts) -> None:
         board.route(path)(
             _described(board, view, question, answer, ("invalid", "bad-key", "wrong-scope", *codes), security)
         )
+    for one in score_routes(parts):
+        board.route(one.path)(_described(board, one.view, one.question, one.answer, ("invalid", *one.codes), []))
     api.register_blueprint(board)
 
 

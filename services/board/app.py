@@ -13,6 +13,7 @@ from services.board.api import PREFIX, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
 from services.board.rankings import RETRY_AFTER
+from services.board.scores_pages import add_scores_page
 from services.board.validators import Validators
 from services.board.wording import REASONS, wrong
 from sipas.broker import KafkaAway
@@ -35,6 +36,7 @@ def make_app(parts: Parts) -> Flask:
     app.add_url_rule("/", view_func=site.board, endpoint="page-board", methods=["GET"])
     app.add_url_rule("/rankings", view_func=site.ranking, endpoint="page-ranking", methods=["GET"])
     app.add_url_rule("/agencies/<agency>", view_func=site.agency, endpoint="page-agency", methods=["GET"])
+    add_scores_page(app, parts)
     add_api(app, parts)
     app.register_error_handler(Problem, site.failed)
     app.register_error_handler(HTTPException, site.refused)

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from services.board.csv_tables import csv_table, decoded
-from services.board.lists import Element, Fault, Shape, Spot, Thing, read_elements
 from services.board.tables import (
     Column,
     Part,
@@ -21,10 +19,11 @@ from services.board.tables import (
     part_columns,
     table_elements,
 )
-from services.board.yaml_lists import yaml_elements
+from sipas.tables.csv_tables import decoded
+from sipas.tables.files import is_workbook, text_table, unreadable, workbook_tables
+from sipas.tables.lists import Element, Fault, Shape, Spot, Thing, read_elements
+from sipas.tables.yaml_lists import yaml_elements
 
-MAX_BYTES = 32 * 1024 * 1024
-EMPTY = "holds no table"
 TEXT_TABLES = {".csv", ".tsv", ".txt"}
 
 
@@ -45,6 +44,9 @@ class _Tables(NamedTuple):
 
     def list_called(self, word: str) -> str | None:
         return self.words.list_called(word)
+
+    def knows(self, header: str, of: str) -> bool:
+        return self.words.column_called(header, self.columns[of]) is not None
 
 
 def read_files(
@@ -85,30 +87,12 @@ def in_order(faults: Sequence[Fault], names: Sequence[str]) -> list[Fault]:
     return sorted(faults, key=lambda fault: (order[fault.spot.file], fault.spot.sheet, fault.spot.line))
 
 
-def _is_zip(content: bytes) -> bool:
-    """Whether a file is a package such as a workbook is."""
-    return content.startswith(b"PK\x03\x04")
-
-
-def _is_old_workbook(content: bytes) -> bool:
-    """Whether a file is a workbook of before 2007, or one with a password, which is wrapped alike."""
-    return content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-
-
 def _elements(source: Source, lists: Mapping[str, Shape], tables: _Tables) -> tuple[list[Element], list[Fault]]:
     name, content = source.name, source.content
-    if len(content) > MAX_BYTES:
-        return [], [Fault(Spot(name), "", f"is larger than {MAX_BYTES >> 20} MB")]
-    if _is_old_workbook(content):
-        why = "is a workbook of the old kind (.xls) or has a password; save it as Excel Workbook (.xlsx) without one"
-        return [], [Fault(Spot(name), "", why)]
-    if _is_zip(content):
-        # openpyxl takes 0.15 s to import, for which no other command should wait
-        from services.board.xlsx_tables import xlsx_tables  # noqa: PLC0415
-
-        found, faults = xlsx_tables(content, name)
-        if not found and not faults:
-            return [], [Fault(Spot(name), "", EMPTY)]
+    if faults := unreadable(content, name):
+        return [], faults
+    if is_workbook(content):
+        found, faults = workbook_tables(content, name)
         elements = []
         for table in found:
             of = tables.list_called(table.sheet)
@@ -131,8 +115,5 @@ def _text_table(source: Source, tables: _Tables) -> tuple[list[Element], list[Fa
     if of is None:
         why = f"a CSV file is named after its list ({', '.join(tables.columns)}), or say which one with --list"
         return [], [Fault(Spot(source.name), "", why)]
-    columns = tables.columns[of]
-    table, faults = csv_table(source.content, source.name, lambda word: bool(tables.words.column_called(word, columns)))
-    if not faults and not table.rows:
-        faults = [Fault(Spot(source.name), "", EMPTY)]
-    return ([], faults) if faults else table_elements(table, of, columns, tables.words)
+    table, faults = text_table(source.content, source.name, lambda word: tables.knows(word, of))
+    return ([], faults) if faults else table_elements(table, of, tables.columns[of], tables.words)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.board.alerts import AlertBook
 from services.board.comments import ReadComments
 from services.board.figures import FALLBACK_METHOD, Figures
+from services.board.scores import ScoreBook
 from services.board.wording import wrong
 from sipas.methods import Method
 from sipas.periods import ImpossiblePeriod, Period, UnknownPeriod
@@ -24,10 +25,11 @@ class Now(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`registry` and `alerts` give the newest snapshot; `now` has a time zone; `holidays` are on no working day."""
+    """`registry`, `alerts` and `scores` give the newest snapshot; `now` has a time zone; on `holidays` nobody works."""
 
     registry: Callable[[], Registry]
     alerts: Callable[[], AlertBook]
+    scores: Callable[[], ScoreBook]
     comments: ReadComments
     figures: Figures
     methods: Mapping[str, Method]

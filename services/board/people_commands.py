@@ -8,7 +8,6 @@ import click
 
 from services.board.entries import write_entries
 from services.board.list_files import Source, read_files
-from services.board.lists import Fault, Field, Many, Shape, Thing, one_of, text
 from services.board.registry_file import word
 from services.board.source_argument import SourceArgument
 from sipas.broker import Topics
@@ -17,6 +16,7 @@ from sipas.follower import read_whole
 from sipas.people import PERSON, People
 from sipas.registry import PROVINCE, Registry
 from sipas.settings import KafkaSettings, load_or_exit
+from sipas.tables.lists import Fault, Field, Many, Shape, Thing, one_of, text
 
 LISTS = {
     "people": Shape(

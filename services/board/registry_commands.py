@@ -17,7 +17,6 @@ from services.board import registry_file
 from services.board.changes import Change, plan
 from services.board.entries import write_entries
 from services.board.list_files import Source, in_order
-from services.board.lists import Fault
 from services.board.registry_file import Wanted
 from services.board.registry_rows import registry_rows
 from services.board.revoke_command import revoke
@@ -29,6 +28,7 @@ from sipas.methods import load_methods
 from sipas.provinces import load_provinces
 from sipas.registry import Registry, WrongNamespace
 from sipas.settings import KafkaSettings, load_or_exit
+from sipas.tables.lists import Fault
 
 FILES = click.argument("files", type=SourceArgument("registry.yaml"), nargs=-1, required=True, metavar="FILE...")
 LIST = click.option(

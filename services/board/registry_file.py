@@ -14,12 +14,12 @@ from datetime import date
 from typing import Any
 
 from services.board.list_files import Source, in_order, read_files
-from services.board.lists import Fault, Field, Many, Number, Reading, Shape, Thing, day, one_of, text
 from services.board.tables import Part
 from sipas.codes import normalise
 from sipas.events import AGENCY_ID
 from sipas.provinces import Province
 from sipas.registry import PROVINCE, Problem, target_id
+from sipas.tables.lists import Fault, Field, Many, Number, Reading, Shape, Thing, day, one_of, text
 
 AGENCY_KINDS = (
     "BO",

@@ -25,8 +25,9 @@ from services.board.comments import CommentTopic
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
+from services.board.scores import ScoreBook, with_tables
 from sipas.broker import Log, Topics, require_fast_checksums
-from sipas.follower import RegistryFollower, read_whole
+from sipas.follower import Follower, RegistryFollower, read_whole
 from sipas.ledger import LedgerAway, Ledgers
 from sipas.methods import load_methods
 from sipas.registry import Registry, check_namespace
@@ -89,10 +90,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
         registry = RegistryFollower(settings.bootstrap, settings.namespace)
         alerts = AlertFollower(settings.bootstrap, settings.namespace)
+        scores = Follower(settings.bootstrap, Topics(settings.namespace).results, ScoreBook(), with_tables)
         ledgers = Ledgers(settings.redis_url, settings.namespace)
         registry.start()
         alerts.start()
-        threading.Thread(target=_watch, args=(registry, alerts), name="watch", daemon=True).start()
+        scores.start()
+        threading.Thread(target=_watch, args=(registry, alerts, scores), name="watch", daemon=True).start()
 
         def not_ready() -> Reasons:
             try:
@@ -114,6 +117,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             Parts(
                 registry=lambda: registry.current,
                 alerts=lambda: alerts.book,
+                scores=lambda: scores.newest,
                 comments=topic.read,
                 figures=Figures(TallyReader(ledgers, self._partitions), methods, settings.publication_minimum),
                 methods=methods,
@@ -128,10 +132,12 @@ class Server(BaseApplication):  # type: ignore[misc]
         )
 
 
-def _watch(registry: RegistryFollower, alerts: AlertFollower) -> None:
-    while registry.alive() and alerts.alive():
+def _watch(registry: RegistryFollower, alerts: AlertFollower, scores: Follower[ScoreBook]) -> None:
+    while registry.alive() and alerts.alive() and scores.alive():
         time.sleep(WATCH_S)
-    _log.critical("a topic is no longer followed", registry=registry.alive(), alerts=alerts.alive())
+    _log.critical(
+        "a topic is no longer followed", registry=registry.alive(), alerts=alerts.alive(), scores=scores.alive()
+    )
     os._exit(1)
 
 

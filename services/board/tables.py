@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from services.board.lists import (
+from sipas.tables.lists import (
     DECIMAL,
     MAP,
     NULL,
@@ -33,43 +33,14 @@ from services.board.lists import (
     Number,
     Parse,
     Shape,
-    Spot,
     day,
     is_null,
     spot_of,
     text,
 )
+from sipas.tables.table import MORE_CELLS, Refused, Table, if_unicode
 
-MAX_ROWS = 100_000
-MAX_COLUMNS = 100
 SEPARATORS = re.compile(r"[;,|\n\r]")
-# a province's old files are set in fonts that draw other characters than they hold
-_TCVN3 = re.compile(r"[^\W\d_][®µ¸¹]|[®µ¸¹][^\W\d_]")
-
-
-class Refused(NamedTuple):
-    """A cell that holds nothing that could be read."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a table that are not empty, with their numbers; the first one is the header.
-
-    A value is a text, a number, a truth value, a date, `Refused`, or None where a cell is empty. `sheet` is "" where
-    the table is a file of its own; `note` is added to what is said about its header.
-    """
-
-    file: str
-    sheet: str
-    rows: Sequence[tuple[int, Sequence[Any]]]
-    note: str = ""
-
-    def spot(self, line: int, at: int | None = None, column: str = "") -> Spot:
-        """Of a row, or of its cell number `at`, from 0."""
-        cell = f"{column_letters(at)}{line}" if self.sheet and at is not None else ""
-        return Spot(self.file, line, column, self.sheet, cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +136,6 @@ def table_elements(
     return elements, faults
 
 
-MORE_CELLS = "the row has more cells than the header; a cell with a separator in it must stand in quotes"
-
-
 def attach(elements: Sequence[Element], parts: Mapping[str, Part]) -> tuple[list[Element], list[Fault]]:
     """The elements with the rows of `parts` put where they belong."""
     owners: dict[tuple[str, str], yaml.MappingNode] = {}
@@ -208,16 +176,6 @@ def _attached(element: Element, part: Part, owners: Mapping[tuple[str, str], yam
             return None
     owner.value.append((yaml.ScalarNode(TEXT, part.field, mark), yaml.SequenceNode(SEQUENCE, [element.node], mark)))
     return None
-
-
-def column_letters(at: int) -> str:
-    """How a spreadsheet calls its column number `at`, from 0: A, B, …, Z, AA."""
-    letters = ""
-    at += 1
-    while at:
-        at, letter = divmod(at - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters
 
 
 def _header(
@@ -267,8 +225,7 @@ def _row_node(
 
 
 def _cell_node(value: Any, parse: Parse, mark: CellMark) -> yaml.Node:
-    if isinstance(value, str) and _TCVN3.search(value):
-        value = Refused("looks like TCVN3 (fonts .VnTime …) instead of Unicode; convert the file to Unicode first")
+    value = if_unicode(value)
     if isinstance(value, Refused):
         return yaml.ScalarNode(REFUSED, value.why, mark)
     if isinstance(parse, Many):

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
-from services.board.tables import column_letters
+from sipas.tables.table import column_letters
 
 _TEXT, _DAY = "@", "yyyy-mm-dd"
 _WIDEST = 60

@@ -56,6 +56,21 @@ class About(msgspec.Struct, frozen=True):
     demo: bool
 
 
+class _Words(msgspec.Struct, frozen=True):
+    vi: str
+    en: str
+
+
+class _FieldError(msgspec.Struct, frozen=True):
+    field: str
+    code: str
+    detail: _Words
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    errors: tuple[_FieldError, ...] = ()
+
+
 class SurveyClient:
     """Keep-alive connections to one survey. Use it as a context manager."""
 
@@ -78,6 +93,24 @@ class SurveyClient:
         if status == 404:
             raise SendFailed(f"what answers at {self._url} does not say what it is: it is no survey, or an old one")
         raise SendFailed(f"the survey at {self._url} says: {_problem(status, body)}")
+
+    def refusal(self, sheet: Document) -> str | None:
+        """Why the survey would refuse a sheet, None where it would not; not taken, because its day must be after today.
+
+        Raises `SendFailed` where the survey cannot say.
+        """
+        try:
+            status, body = self._lines[0].ask("POST", "/v1/responses", _encode(sheet))
+        except (OSError, http.client.HTTPException) as reason:
+            raise SendFailed(f"no survey answers at {self._url}: {_said_by(reason)}") from reason
+        if status in {401, 403, 429} or status >= 500 or status < 400:
+            raise SendFailed(f"the survey at {self._url} says: {_problem(status, body)}")
+        errors = _errors(body)
+        others = [error for error in errors if (error.field, error.code) != ("answered_on", "in-the-future")]
+        if len(others) < len(errors):
+            said = [f"{error.field}: {error.detail.vi} / {error.detail.en}" for error in others]
+            return "; ".join(said) or None
+        return _problem(status, body)
 
     def send(self, sheets: Iterable[Document], progress: Callable[[int], None] = lambda _sheets: None) -> Taken:
         """Return when the survey has taken all `sheets`; calls `progress` with how many it has so far.
@@ -205,3 +238,10 @@ def _problem(status: int, body: bytes) -> str:
     except (ValueError, TypeError, KeyError):
         return f"HTTP {status}"
     return f"{'; '.join(str(part) for part in said if part)} (HTTP {status})"
+
+
+def _errors(body: bytes) -> tuple[_FieldError, ...]:
+    try:
+        return msgspec.json.decode(body, type=_Refused).errors
+    except msgspec.MsgspecError:
+        return ()

@@ -7,17 +7,17 @@ order of rows. A count that was corrected downwards takes nothing back: the log 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 from uuid import UUID, uuid5
+
+from sipas.tables.csv_tables import csv_table
 
 LEVELS = (1, 2, 3, 4, 5)
 MONTH = "month"
@@ -78,13 +78,12 @@ def read_counts(text: str, today: date) -> tuple[list[MonthlyCounts], list[Fault
     The header names the columns `month` (2026-10) and `n1` to `n5`; others are ignored, as are empty lines. A month
     that is not over on `today` is a fault: its count would still grow, but its days are spread only once.
     """
-    try:
-        rows = [(line, row) for line, row in _rows(text) if row]
-    except csv.Error as reason:
-        return [], [Fault(1, "", f"this is not a CSV file: {reason}")]
-    if not rows:
+    table, wrong_file = csv_table(text.encode(), "", lambda word: word.lower() in COLUMNS)
+    if wrong_file:
+        return [], [Fault(fault.spot.line, "", fault.why) for fault in wrong_file]
+    if not table.rows:
         return [], [Fault(1, "", "the file is empty")]
-    (header_line, header), *body = rows
+    (header_line, header), *body = ((line, [cell or "" for cell in row]) for line, row in table.rows)
     names = [name.lower() for name in header]
     found = Counter(names)
     faults = [Fault(header_line, name, "the column is missing") for name in COLUMNS if name not in found]
@@ -127,28 +126,26 @@ def sheets_of(agency: str, method: str, month: MonthlyCounts) -> Iterator[Counte
     had c_l M/N + e_l - p (sum of all e), which is within (1-p)/2 + (k-1)p/2 of c_l M/N. The first d of D days take
     the first M = ceil(dN/D) sheets, so c_l M/N is at least c_l d/D and less than that plus p.
     """
-    # each sheet stands in the middle of its share of its level's month
+    for day, at, number in spread(month.counts, month.days):
+        level = LEVELS[at]
+        yield CountedSheet(sheet_id(agency, method, month, level, number), month.first.replace(day=day), level)
+
+
+def spread(counts: Sequence[int], days: int) -> Iterator[tuple[int, int, int]]:
+    """Every one of some things, `counts` of each kind, in the order of days: day from 1, kind from 0, number from 1."""
+    # each stands in the middle of its share of its kind's days
     order = sorted(
-        (Fraction(2 * number - 1, 2 * count), level, number)
-        for level, count in zip(LEVELS, month.counts, strict=True)
+        (Fraction(2 * number - 1, 2 * count), kind, number)
+        for kind, count in enumerate(counts)
         for number in range(1, count + 1)
     )
-    for at, (_place, level, number) in enumerate(order):
-        day = at * month.days // month.total + 1
-        yield CountedSheet(sheet_id(agency, method, month, level, number), month.first.replace(day=day), level)
+    for at, (_place, kind, number) in enumerate(order):
+        yield at * days // len(order) + 1, kind, number
 
 
 def sheet_id(agency: str, method: str, month: MonthlyCounts, level: int, number: int) -> UUID:
     """The id of the `number`-th sheet, from 1, of a month's level. It must never come out otherwise."""
     return uuid5(_IDS, f"{agency}/{method}/{month}/{level}/{number}")
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    # a spreadsheet may begin the file with a byte order mark
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        yield reader.line_num, cells if any(cells) else []
 
 
 def _month(cell: str, today: date) -> date | str:

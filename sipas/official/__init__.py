@@ -6,12 +6,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 
+from sipas.methods import Text
 from sipas.scoreboard import AtLeast, Score
 
 BEFORE_2022, SINCE_2022 = "QĐ 2640/QĐ-BNV", "SIPAS 2022"
 """2022 changed method and population (households, policy part added; later QĐ 1001/QĐ-BNV): the series breaks."""
 
 COUNTRY = "Việt Nam"
+
+SCHEME = "SIPAS"
+LABEL = Text("SIPAS (Bộ Nội vụ công bố)", "SIPAS (published by the Ministry of Home Affairs)")
+"""What a reader is told, so that nobody takes it for our figure."""
+
+COUNTRY_BLOCK, PROVINCES_BLOCK = "ca-nuoc", "cac-tinh"
+BLOCKS: Mapping[str, Text] = {
+    COUNTRY_BLOCK: Text("Cả nước", "The country"),
+    PROVINCES_BLOCK: Text("Các tỉnh, thành phố", "Provinces and cities"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ def published_sipas() -> Published:
 def _sipas(row: Mapping[str, str], unit: str) -> Score:
     year = int(row["year"])
     return Score(
-        scheme="SIPAS",
+        scheme=SCHEME,
         year=year,
         unit=unit,
         points=Decimal(row["value"]) if row["value"] else None,

@@ -21,6 +21,7 @@ from sipas.events import (
     Rebuilt,
     Response,
     ResultFrozen,
+    ScoresLoaded,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -67,6 +68,7 @@ STRUCTS = (
     Entry,
     GenerationSwitched,
     ResultFrozen,
+    ScoresLoaded,
     Fact,
     Rule,
 )

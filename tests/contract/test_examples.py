@@ -32,6 +32,7 @@ from sipas.events import (
     Rebuilt,
     Response,
     ResultFrozen,
+    ScoresLoaded,
     decode_agency_day,
     decode_alert,
     decode_comment,
@@ -40,6 +41,7 @@ from sipas.events import (
     decode_frozen,
     decode_rebuilt,
     decode_response,
+    decode_scores,
     decode_switched,
     encode,
     headers,
@@ -63,6 +65,7 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Entry]: decode_entry,
     TYPES[GenerationSwitched]: decode_switched,
     TYPES[ResultFrozen]: decode_frozen,
+    TYPES[ScoresLoaded]: decode_scores,
 }
 # a dead letter keeps the headers of what it is not
 EVENTS = [example for example in EXAMPLES.values() if type_of(example.headers) and example.topic != "dlq"]

@@ -17,6 +17,7 @@ from tests.contract.documents import ROOT
 NAME = re.compile(r"\bSIPAS\b")
 QUALIFIED = re.compile(
     r"SIPAS-style"
+    r"|\bSIPAS \(Bộ Nội vụ công bố\)"
     r"|\bnot (?:be )?(?:called |named |published as |the |national |yearly |Ministry's |MoHA's |itself )*[\"“]?SIPAS\b"
     r"|\b(?:modelled on|unlike|other than|differs? from) (?:the )?(?:national |yearly |Ministry's )*SIPAS\b"
     r"|(?:khác với|khác|không phải là|không phải|phỏng theo) (?:chỉ số )?SIPAS\b"
@@ -126,6 +127,7 @@ def test_the_bare_name_is_noticed(text: str) -> None:
         "Chỉ số này khác với SIPAS.",
         "Đây không phải là chỉ số SIPAS.",
         "sipas verify reads SIPAS_NAMESPACE",
+        "SIPAS (Bộ Nội vụ công bố) năm 2024",
     ],
 )
 def test_a_name_that_says_what_it_is_not_is_let_pass(text: str) -> None:

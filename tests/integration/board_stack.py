@@ -18,6 +18,7 @@ from services.board.comments import ReadComments
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
+from services.board.scores import ScoreBook
 from sipas.broker import partition_of
 from sipas.events import Comment, Entry, Response
 from sipas.ledger import Ledgers
@@ -82,6 +83,7 @@ class BoardStack:
         self.ledgers = Ledgers(url, namespace)
         self.keys = [TallyKeys.of(self.ledgers, number) for number in range(PARTITIONS)]
         self.alerts = AlertBook()
+        self.scores = ScoreBook()
         self.comments: list[Comment] = []
         self.now = NOW
         for keys in self.keys:
@@ -90,6 +92,7 @@ class BoardStack:
         parts = Parts(
             registry=lambda: registry,
             alerts=lambda: self.alerts,
+            scores=lambda: self.scores,
             comments=read_comments
             or (lambda agency, day: [one for one in self.comments if (one.agency, one.day) == (agency, day)]),
             figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, 5),

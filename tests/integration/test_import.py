@@ -1,4 +1,4 @@
-"""`sipas import counts` and `sipas simulate` against a real survey on a real Kafka, as their users run them."""
+"""`sipas import` and `sipas simulate` against a real survey on a real Kafka, as their users run them."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def sipas(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=400,
     )
 
 
@@ -194,6 +194,113 @@ def test_without_a_key_the_one_of_the_local_stack_is_taken(kafka: KafkaServer, s
     (tmp_path / ".local").mkdir()
     written(tmp_path / ".local/keys.json", json.dumps({"import": IMPORT_KEY}))
     assert summary(sipas(survey, kafka, *command, cwd=tmp_path, SIPAS_IMPORT_KEY=""))["accepted"] == 10
+
+
+# --- import responses
+
+MAPPING = """
+source: {source}
+method: quick-5@1
+channel: google-forms
+agency: {{column: Đơn vị, values: {{Sở A: so-a, Sở Z: {second}}}}}
+answered_on: {{column: Dấu thời gian, format: mm/dd/yyyy hh:mm:ss}}
+answers: {{STAFF: {{column: Thái độ, scale: ba mức}}}}
+scales: {{ba mức: {{Hài lòng: 4, Bình thường: 3, Không hài lòng: 2}}}}
+"""
+FORM_HEADER = "Dấu thời gian,Họ tên,Số điện thoại,Email,Đơn vị,Thái độ\n"
+PERSON = "Người Bí Mật,0987654321,bimat@example.org"
+
+
+def form_row(at: str, agency: str = "Sở A", word: str = "Hài lòng") -> str:
+    return f"{at},{PERSON},{agency},{word}\n"
+
+
+def form(tmp_path: Path, rows: str, second: str = "so-b") -> list[str]:
+    """The words of the command for a form of its own: each test has another source."""
+    mapping = written(tmp_path / "map.yaml", MAPPING.format(source=tmp_path.name, second=second))
+    return ["import", "responses", written(tmp_path / "form.csv", FORM_HEADER + rows), "--mapping", mapping]
+
+
+def imported(kafka: KafkaServer, survey: Survey) -> list[Response]:
+    return [sheet for sheet in sheets(kafka.bootstrap, survey.namespace) if sheet.channel == "google-forms"]
+
+
+def test_a_dry_run_needs_no_survey_and_no_key_and_sends_nothing(
+    kafka: KafkaServer, survey: Survey, tmp_path: Path
+) -> None:
+    before = records_of(kafka, survey)
+    words = form(tmp_path, form_row("11/05/2025 14:03:00") + form_row("11/06/2025 08:00:00", "Sở Z"))
+    done = sipas(
+        survey, kafka, *words, cwd=tmp_path, SIPAS_IMPORT_KEY="", SIPAS_SURVEY_URL=f"http://127.0.0.1:{free_port()}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "          2  sheets to send" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].startswith("a dry run: nothing was sent")
+    assert records_of(kafka, survey) == before
+
+
+def test_rows_become_sheets_without_what_names_a_person_and_a_longer_export_brings_only_the_new(
+    kafka: KafkaServer, survey: Survey, tmp_path: Path
+) -> None:
+    before = {sheet.response_id for sheet in imported(kafka, survey)}
+    first = form_row("11/05/2025 14:03:00") * 2 + form_row("11/06/2025 08:00:00", "Sở Z", "Không hài lòng")
+    for rows in (first, first, form_row("11/07/2025 09:00:00") + first):
+        done = sipas(survey, kafka, *form(tmp_path, rows), "--yes")
+        assert done.returncode == 0, done.stderr
+    found = {sheet.response_id: sheet for sheet in imported(kafka, survey) if sheet.response_id not in before}
+    assert sorted((sheet.agency, f"{sheet.answered_on}", sheet.answers["STAFF"]) for sheet in found.values()) == [
+        ("so-a", "2025-11-05", 4),
+        ("so-a", "2025-11-05", 4),
+        ("so-a", "2025-11-07", 4),
+        ("so-b", "2025-11-06", 2),
+    ]
+    assert {(sheet.via, sheet.channel, sheet.flags) for sheet in found.values()} == {("import", "google-forms", ())}
+    for kind in ("responses", "comments", "dlq"):
+        for record in records(kafka.bootstrap, survey.namespace, kind):
+            said = b"\n".join([record.key or b"", record.value, *(value for _, value in record.headers)]).decode()
+            assert not any(marked in said for marked in ("0987654321", "bimat", "Bí Mật", "14:03"))
+
+
+def test_killed_half_way_and_given_again_each_sheet_is_in_the_log_under_one_id(
+    kafka: KafkaServer, survey: Survey, tmp_path: Path
+) -> None:
+    before = {sheet.response_id for sheet in imported(kafka, survey)}
+    already = records_of(kafka, survey)
+    words = form(tmp_path, form_row("11/05/2025 14:03:00") * 3000)
+    with subprocess.Popen([SIPAS, *words, "--yes"], env=environment(survey, kafka), stdout=subprocess.PIPE) as command:
+        wait_until(lambda: records_of(kafka, survey) > already + 200, what="the first sheets")
+        assert command.poll() is None, "the import had ended before it was killed"
+        command.kill()
+    done = summary(sipas(survey, kafka, *words, "--yes", "--json"))
+    assert done["sent"] == {"sheets": 3000, "accepted": 3000, "spooled": 0}
+    assert len({sheet.response_id for sheet in imported(kafka, survey)} - before) == 3000
+
+
+@pytest.mark.parametrize("skip", [False, True], ids=["all or nothing", "skip_invalid_rows"])
+def test_a_wrong_row_stops_everything_unless_the_mapping_lets_it_be_skipped(
+    kafka: KafkaServer, survey: Survey, tmp_path: Path, *, skip: bool
+) -> None:
+    before = records_of(kafka, survey)
+    words = form(tmp_path, form_row("11/05/2025 14:03:00") + form_row("13/05/2025 14:03:00"))
+    if skip:
+        with Path(words[-1]).open("a", encoding="utf-8") as mapping:
+            mapping.write("skip_invalid_rows: true\n")
+    done = sipas(survey, kafka, *words, "--yes")
+    assert f"{words[2]}, row 3: Dấu thời gian: '13/05/2025 14:03:00' is no mm/dd/yyyy hh:mm:ss" in done.stderr
+    assert (done.returncode, records_of(kafka, survey) - before) == ((0, 1) if skip else (1, 0))
+
+
+def test_an_agency_that_the_survey_does_not_know_stops_everything(
+    kafka: KafkaServer, survey: Survey, tmp_path: Path
+) -> None:
+    """Not at its first sheet, when those of other agencies are already in the log."""
+    before = records_of(kafka, survey)
+    rows = form_row("11/05/2025 14:03:00") + form_row("11/06/2025 14:03:00", "Sở Z")
+    done = sipas(survey, kafka, *form(tmp_path, rows, second="so-z"), "--yes")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("agency so-z: the survey says: agency: ")
+    assert done.stderr.splitlines()[-1] == "Error: 1 refused; nothing was sent"
+    assert records_of(kafka, survey) == before
 
 
 # --- simulate

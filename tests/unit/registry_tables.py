@@ -11,10 +11,10 @@ from openpyxl import Workbook
 from services.board import registry_file
 from services.board.changes import plan
 from services.board.list_files import Source
-from services.board.lists import Fault
 from sipas.codes import with_check
 from sipas.provinces import load_provinces
 from sipas.registry import Registry
+from sipas.tables.lists import Fault
 
 Rows = Sequence[Sequence[Any]]
 DAY = date(2026, 11, 22)

@@ -140,7 +140,7 @@ WRONG = {
         [Fault(1, "n2", "the column is missing"), Fault(1, "n4", "the column is missing")],
     ),
     "a column twice": ("month,n1,n2,n3,n4,n5,n5\n", [Fault(1, "n5", "the column stands there twice")]),
-    "a broken quote": ('month,"n1"x,n2\n', [Fault(1, "", "this is not a CSV file: ',' expected after '\"'")]),
+    "a broken quote": ('month,"n1"x,n2\n', [Fault(1, "", "is not CSV: ',' expected after '\"'")]),
     "a month that is none": (
         HEADER + "2023-13,1,1,1,1,1,\n",
         [Fault(2, "month", "'2023-13' is not a month such as 2026-10")],
@@ -173,6 +173,11 @@ WRONG = {
         [Fault(2, "", "8 cells, but the header names 7 columns")],
     ),
 }
+
+
+def test_a_file_may_be_separated_by_semicolons() -> None:
+    commas = HEADER + "2023-04,23,46,153,419,528,80\n"
+    assert read_counts(commas.replace(",", ";"), TODAY) == read_counts(commas, TODAY) == ([APRIL], [])
 
 
 @pytest.mark.parametrize("name", WRONG)

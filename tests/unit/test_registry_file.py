@@ -11,13 +11,13 @@ import pytest
 from services.board import registry_file
 from services.board.changes import Change, plan
 from services.board.list_files import Source, read_files
-from services.board.lists import Fault
 from services.board.people_commands import LISTS
 from services.notifier.drop_rule import Rule
 from sipas.codes import normalise, with_check
 from sipas.methods import load_methods
 from sipas.provinces import load_provinces
 from sipas.registry import Agency, Problem, Registry
+from sipas.tables.lists import Fault
 
 METHODS = {"quick-5@1", "overall-1@1"}
 TODAY = date(2026, 11, 22)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.styles import Font
 
-from services.board import csv_tables, registry_file, tables, xlsx_tables
+from services.board import registry_file, tables
 from services.board.changes import Change, plan
 from services.board.list_files import Source
 from services.board.registry_file import Wanted
@@ -23,6 +23,9 @@ from sipas.codes import with_check
 from sipas.methods import load_methods
 from sipas.provinces import load_provinces
 from sipas.registry import Problem, Registry
+from sipas.tables.csv_tables import SEPARATORS
+from sipas.tables.table import MAX_ROWS
+from sipas.tables.xlsx_tables import MAX_UNPACKED
 from tests.unit.registry_tables import (
     CODE,
     DAY,
@@ -286,7 +289,7 @@ class TestRefused:
 
     def test_a_workbook_that_unpacks_to_more_than_it_may(self) -> None:
         (source,) = saved(workbook_of(TABLES))
-        bomb = with_part(source.content, "xl/worksheets/sheet1.xml", bytes(xlsx_tables.MAX_UNPACKED + 1))
+        bomb = with_part(source.content, "xl/worksheets/sheet1.xml", bytes(MAX_UNPACKED + 1))
         assert len(bomb) < 200_000
         assert said([Source("bomb.xlsx", bomb)]) == ["bomb.xlsx: is larger than 64 MB unpacked"]
 
@@ -306,7 +309,7 @@ class TestRefused:
 
     def test_a_text_table_that_is_too_large(self) -> None:
         header = ",".join(TABLES["blocks"][0])
-        (found,) = said([Source("blocks.csv", (header + "\nso,S,S,1" * (tables.MAX_ROWS + 1)).encode())])
+        (found,) = said([Source("blocks.csv", (header + "\nso,S,S,1" * (MAX_ROWS + 1)).encode())])
         assert found == "blocks.csv:100001: is more than 100,000 rows or 100 columns"
 
     def test_a_quote_that_does_not_end(self) -> None:
@@ -439,7 +442,7 @@ def flat(element: dict[str, Any]) -> dict[str, Any]:
 
 
 @settings(deadline=None, max_examples=25)
-@given(registries(), st.sampled_from(sorted(csv_tables.SEPARATORS)))
+@given(registries(), st.sampled_from(sorted(SEPARATORS)))
 def test_a_registry_says_the_same_in_every_format(lists: dict[str, list[dict[str, Any]]], delimiter: str) -> None:
     as_yaml = Source("registry.yaml", yaml.safe_dump(lists, allow_unicode=True, sort_keys=False).encode())
     written = {name: rows for name, rows in as_tables(lists).items() if rows}

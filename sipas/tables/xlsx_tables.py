@@ -20,8 +20,8 @@ from openpyxl import load_workbook
 from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
-from services.board.lists import Fault, Spot
-from services.board.tables import MAX_COLUMNS, MAX_ROWS, Refused, Table
+from sipas.tables.lists import Fault, Spot
+from sipas.tables.table import MAX_COLUMNS, MAX_ROWS, Refused, Table
 
 MAX_UNPACKED = 64 * 1024 * 1024
 MAX_CELLS = 2_000_000

@@ -9,8 +9,8 @@ import csv
 import io
 from collections.abc import Callable
 
-from services.board.lists import Fault, Spot
-from services.board.tables import MAX_COLUMNS, MAX_ROWS, Table
+from sipas.tables.lists import Fault, Spot
+from sipas.tables.table import MAX_COLUMNS, MAX_ROWS, Table
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}

@@ -1,0 +1,1 @@
+"""Answers that were collected elsewhere (Google Forms, Excel, paper), row by row, as sheets."""

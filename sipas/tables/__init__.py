@@ -1,0 +1,1 @@
+"""Tables and lists that administrators write in spreadsheets and YAML: read as they stand or refused."""
