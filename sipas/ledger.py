@@ -117,6 +117,16 @@ class Ledgers:
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
+    def numbers(self, keys: Sequence[str], field: str) -> list[int]:
+        """One field of many hashes in one pipelined read; 0 where there is none. Raises `LedgerAway`."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hget(key, field)
+        try:
+            return [int(found or 0) for found in pipeline.execute()]
+        except (redis.ConnectionError, redis.TimeoutError) as reason:
+            raise LedgerAway(f"Redis does not answer: {reason}") from reason
+
     def drop(self, name: str) -> int:
         """Delete every key of the ledger `name` ("g1", …); returns how many there were."""
         dropped = 0
@@ -211,14 +221,17 @@ class Slot:
     def show(
         self,
         epoch: tuple[str, int],
+        moves: str,
         step: int,
         days: Sequence[tuple[Sequence[str], Sequence[str]]],
         *,
         switched: bool = False,
     ) -> None:
-        """Run `show.lua`: the key of the newest shown epoch and ours; agency-days, each ten keys and three words."""
+        """Run `show.lua`: the key of the newest shown epoch and ours; that of the moves; agency-days, each ten keys and
+        three words.
+        """
         if days:
-            keys = [epoch[0], *(key for ten, _ in days for key in ten)]
+            keys = [epoch[0], moves, *(key for ten, _ in days for key in ten)]
             words = (word for _, three in days for word in three)
             self._ledgers.show_script(keys=keys, args=[epoch[1], step, int(switched), *words])
 

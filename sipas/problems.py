@@ -44,6 +44,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "wrong-scope": Kind(403, Text("Khóa truy cập không cho phép việc này", "The key does not allow this")),
         "not-found": Kind(404, Text("Không tìm thấy", "Not found")),
         "unknown-agency": Kind(404, Text("Không có cơ quan nào mang mã này", "No agency has this id")),
+        "unknown-scope": Kind(404, Text("Không có phạm vi nào mang tên này", "There is no such scope")),
         "unknown-scoreboard": Kind(404, Text("Không có bảng điểm này", "There is no such scoreboard")),
         "unknown-counter": Kind(404, Text("Không có quầy nào mang mã này", "No counter has this code")),
         "method-not-allowed": Kind(405, Text("Không hỗ trợ phương thức HTTP này", "This HTTP method is not supported")),

@@ -20,6 +20,8 @@ FIRST_GENERATION = "g1"
 
 PART_SEPARATOR = "|"
 
+ALL_AGENCIES = ""
+
 
 class Published(NamedTuple):
     """The generation that is published, since the switch at offset `epoch` of `decisions`; 0 before the first."""
@@ -89,6 +91,13 @@ class TallyKeys:
     def shown_epoch(self) -> str:
         """The newest epoch that anything was shown of; an owner of an older one shows nothing any more."""
         return self.shown.key("epoch")
+
+    @property
+    def moves(self) -> str:
+        """Hash agency -> how often its shown totals changed, and for `ALL_AGENCIES` their sum: whoever remembers what
+        was shown knows by it that it still is.
+        """
+        return self.shown.key("moves")
 
 
 def split_parts(fields: Mapping[str, str]) -> dict[str, dict[str, int]]:

@@ -161,6 +161,7 @@ def show(keys: TallyKeys, epoch: int, changed: Sequence[Mark], *, switched: bool
     for start in range(0, len(days), AT_ONCE):
         keys.slot.show(
             (keys.shown_epoch, epoch),
+            keys.moves,
             SHOW_STEP,
             [(_show_keys(keys, day), (str(day), day.agency, day.day)) for day in days[start : start + AT_ONCE]],
             switched=switched,

@@ -7,32 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from flask import Flask, request
+from flask import Flask, Response, jsonify, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema
 
 from services.board import schemas
-from services.board.alerts import Alert
+from services.board.alerts import Alert, AlertKey
 from services.board.auth import may_read_live, require_read_key
 from services.board.comments import readable
-from services.board.figures import method_of_block, methods_in_use
-from services.board.parts import Parts, is_current
+from services.board.dated import DatedRegistry
+from services.board.figure_views import FigureViews
+from services.board.figures import methods_in_use
+from services.board.paging import page_of
+from services.board.parts import Parts
+from services.board.rankings import ranking_of
 from services.board.reading import Question
 from services.board.scores_api import score_routes
 from services.board.wording import wrong
+from sipas.bands import load_bands
+from sipas.methods import Text as MethodText
 from sipas.periods import Period
 from sipas.problems import CONTENT_TYPE, KINDS, Problem, Text
-from sipas.ranking import name_key, rank
+from sipas.ranking import name_key
 from sipas.registry import Names
 
 PREFIX = "/v1"
+CSV: Literal["text/csv"] = "text/csv"
 MOST_DAYS = 400
 MOST_MONTHS = 60
 DEFAULT_DAYS = 30
 DEFAULT_MONTHS = 12
-RETRY_AFTER = {"Retry-After": "5"}
 
 View = Callable[..., Any]
 
@@ -49,36 +55,68 @@ def add_api(app: Flask, parts: Parts) -> None:
     api = Api(app, spec_kwargs={"info": {"description": _description(parts)}})
     api.DEFAULT_ERROR_RESPONSE_NAME = None
     api.spec.components.security_scheme("readKey", {"type": "http", "scheme": "bearer"})
-    views = _Views(parts)
+    registries = DatedRegistry(parts.registry, parts.today)
+    views, figures = _Views(parts, registries), FigureViews(parts, registries)
     board = Blueprint("board", "board", url_prefix=PREFIX, description="Figures of agencies")
+    either: list[Any] = [{}, {"readKey": []}]
+    with_key: list[Any] = [{"readKey": []}]
     for path, view, question, answer, codes, security in (
-        ("/agencies", views.agencies, schemas.IndexQuestion, schemas.Agencies, (), [{}, {"readKey": []}]),
-        (
-            "/agencies/<agency>/index",
-            views.index,
-            schemas.IndexQuestion,
-            schemas.Index,
-            ("unknown-agency",),
-            [{}, {"readKey": []}],
-        ),
+        ("/agencies", views.agencies, schemas.AgenciesQuestion, schemas.Agencies, (), either),
+        ("/agencies/<agency>/index", views.index, schemas.IndexQuestion, schemas.Index, ("unknown-agency",), either),
         (
             "/agencies/<agency>/series",
             views.series,
             schemas.SeriesQuestion,
             schemas.Series,
             ("unknown-agency",),
-            [{}, {"readKey": []}],
+            either,
         ),
-        ("/rankings", views.rankings, schemas.RankingQuestion, schemas.Ranking, ("rebuilding",), [{}, {"readKey": []}]),
+        (
+            "/agencies/<agency>/comparison",
+            figures.comparison,
+            schemas.IndexQuestion,
+            schemas.Comparison,
+            ("unknown-agency",),
+            either,
+        ),
+        (
+            "/agencies/<agency>/factors",
+            figures.factors,
+            schemas.IndexQuestion,
+            schemas.Factors,
+            ("unknown-agency",),
+            either,
+        ),
+        (
+            "/agencies/<agency>/distribution",
+            figures.distribution,
+            schemas.IndexQuestion,
+            schemas.Distribution,
+            ("unknown-agency",),
+            either,
+        ),
+        (
+            "/scopes/<scope>/index",
+            figures.scope,
+            schemas.IndexQuestion,
+            schemas.ScopeIndex,
+            ("no-key", "unknown-scope"),
+            either,
+        ),
+        ("/rankings", views.rankings, schemas.RankingQuestion, schemas.Ranking, ("rebuilding",), either),
+        ("/open-data/index.json", figures.open_data, schemas.OpenDataQuestion, schemas.OpenData, (), either),
+        ("/open-data/index.csv", figures.open_data_csv, schemas.OpenDataQuestion, CSV, (), either),
+        ("/open-data/dictionary.json", figures.dictionary, schemas.NoQuestion, schemas.DataDictionary, (), either),
+        ("/open-data/dictionary.csv", figures.dictionary_csv, schemas.NoQuestion, CSV, (), either),
         (
             "/agencies/<agency>/comments",
             views.comments,
             schemas.CommentsQuestion,
             schemas.Comments,
             ("no-key", "unknown-agency", "comments-away"),
-            [{"readKey": []}],
+            with_key,
         ),
-        ("/alerts", views.alerts, schemas.AlertsQuestion, schemas.Alerts, (), [{"readKey": []}]),
+        ("/alerts", views.alerts, schemas.AlertsQuestion, schemas.Alerts, ("no-key",), with_key),
     ):
         board.route(path)(
             _described(board, view, question, answer, ("invalid", "bad-key", "wrong-scope", *codes), security)
@@ -89,14 +127,22 @@ def add_api(app: Flask, parts: Parts) -> None:
 
 
 def _described(
-    board: Any, view: View, question: type[Schema], answer: type[Schema], codes: tuple[str, ...], security: list[Any]
+    board: Any,
+    view: View,
+    question: type[Schema],
+    answer: type[Schema] | Literal["text/csv"],
+    codes: tuple[str, ...],
+    security: list[Any],
 ) -> View:
     for code in codes:
         kind = KINDS[code]
         view = board.alt_response(
             kind.status, schema=schemas.ProblemDocument, content_type=CONTENT_TYPE, description=kind.title.en
         )(view)
-    view = board.response(200, answer)(view)
+    if answer == CSV:
+        view = board.response(200, {"type": "string"}, content_type=CSV)(view)
+    else:
+        view = board.response(200, answer)(view)
     view = board.arguments(question, location="query", error_status_code=422, unknown=RAISE)(view)
     described: View = board.doc(security=security)(view)
     return described
@@ -108,8 +154,10 @@ def _description(parts: Parts) -> str:
 
 
 class _Views:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, registries: DatedRegistry) -> None:
         self._parts = parts
+        self._registries = registries
+        self._bands = load_bands()
 
     def agencies(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """All agencies with the index of a period; live, also those counted but not in the registry."""
@@ -118,13 +166,16 @@ class _Views:
         period, in_use = parts.period(asked["period"]), methods_in_use(registry)
         unlisted = sorted(parts.figures.counted_agencies() - registry.agencies.keys()) if live else []
         listed = sorted(registry.agencies.values(), key=lambda agency: name_key(agency.name.vi))
-        ids = [*(agency.id for agency in listed), *unlisted]
+        ids, next_ = page_of(
+            [*(agency.id for agency in listed), *unlisted], str, limit=asked.get("limit"), cursor=asked.get("cursor")
+        )
         questions = [Question(id_, parts.method(asked.get("method"), in_use.get(id_)), period) for id_ in ids]
         figures = dict(zip(ids, parts.figures.of(questions, live=live), strict=True))
         nothing = dict.fromkeys(("name", "block", "kind", "status", "merged_into"))
         return {
             "about": self._about(None),
             "period": period.text,
+            "next": next_,
             "blocks": sorted(registry.blocks.values(), key=lambda block: block.order),
             "agencies": [
                 *(
@@ -139,8 +190,13 @@ class _Views:
                         "index": figures[agency.id].as_json(),
                     }
                     for agency in listed
+                    if agency.id in figures
                 ),
-                *({"id": id_, **nothing, "listed": False, "index": figures[id_].as_json()} for id_ in unlisted),
+                *(
+                    {"id": id_, **nothing, "listed": False, "index": figures[id_].as_json()}
+                    for id_ in unlisted
+                    if id_ in figures
+                ),
             ],
         }
 
@@ -155,65 +211,73 @@ class _Views:
     def series(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
         """The index of an agency for each day or month, oldest first."""
         live, method = self._check(agency), self._method(asked, agency)
-        times = self._times(asked)
+        all_times = self._times(asked)
+        times, next_ = page_of(all_times, lambda time: time.text, limit=asked.get("limit"), cursor=asked.get("cursor"))
         figures = self._parts.figures.of([Question(agency, method, time) for time in times], live=live)
         return {
             "agency": agency,
             "method": method,
             "by": asked["by"],
-            "first": times[0].text,
-            "last": times[-1].text,
+            "first": all_times[0].text,
+            "last": all_times[-1].text,
+            "next": next_,
             "series": [figure.as_json() for figure in figures],
         }
 
-    def rankings(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def rankings(self, asked: Mapping[str, Any]) -> Response:
         """The agencies of a block, best first, by one method; those with few sheets stand last, without a rank."""
-        parts, registry = self._parts, self._parts.registry()
-        live, period = _live(registry), parts.period(asked["period"])
-        if asked["block"] not in registry.blocks:
-            raise Problem("invalid", errors=[wrong("block", "unknown-block")])
-        members = {agency.id: agency for agency in registry.agencies.values() if agency.block == asked["block"]}
-        method = parts.method(asked.get("method"), method_of_block(methods_in_use(registry), members))
-        if parts.methods[method].aggregation != "pooled":
-            raise Problem("invalid", errors=[wrong("method", "not-rankable")])
-        figures = {
-            figure.index.agency: figure
-            for figure in parts.figures.of([Question(id_, method, period) for id_ in members], live=live)
-            if is_current(members[figure.index.agency]) or figure.index.responses
-        }
-        if any(figure.index.rebuilding for figure in figures.values()):
-            raise Problem("rebuilding", headers=RETRY_AFTER)
-        # a rank tells nearly as much as the number that may not be told
-        minimum = parts.ranking_minimum if live else max(parts.ranking_minimum, parts.publication_minimum)
-        names = {id_: agency.name.vi for id_, agency in members.items()}
-        return {
-            "about": self._about(method),
-            "block": asked["block"],
-            "method": method,
-            "period": period.text,
-            "minimum": minimum,
-            "ranking": [
-                {
-                    **figures[place.index.agency].as_json(),
-                    "rank": place.rank,
-                    "of": place.of,
-                    "name": members[place.index.agency].name,
-                }
-                for place in rank((figure.index for figure in figures.values()), minimum, names)
-            ],
-        }
+        parts = self._parts
+        scheme = self._bands.get(asked["bands"]) if "bands" in asked else None
+        if "bands" in asked and scheme is None:
+            raise Problem("invalid", errors=[wrong("bands", "unknown-bands")])
+        found = ranking_of(
+            parts,
+            self._registries,
+            asked["block"],
+            parts.period(asked["period"]),
+            method=asked.get("method"),
+            scheme=scheme,
+            live=_live(parts.registry()),
+        )
+        # as it is: the schema would take as long again as the ranking of a province
+        return jsonify(
+            {
+                "about": _words(self._about(found.method)),
+                "block": found.block,
+                "method": found.method,
+                "period": found.period.text,
+                "previous": found.previous and found.previous.text,
+                "year_before": found.year_before and found.year_before.text,
+                "bands": scheme and scheme.id,
+                "minimum": found.minimum,
+                "ranking": [
+                    {
+                        **line.figure.as_json(),
+                        "rank": line.place.rank,
+                        "of": line.place.of,
+                        "name": _words(line.agency.name),
+                        "rank_interval": line.place.interval,
+                        "groups": line.place.groups,
+                        "rank_change": line.change,
+                        "rank_change_year": line.year_change,
+                        "band": line.band and _words(line.band.label),
+                    }
+                    for line in found.lines
+                ],
+            }
+        )
 
     def alerts(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Every alert with its present state, the newest first. Needs a key of scope read."""
         require_read_key(request.headers.get("Authorization"), self._parts.registry())
         book = self._parts.alerts().alerts
-        return {
-            "alerts": [
-                _alert(alert)
-                for alert in reversed(list(book.values()))
-                if asked.get("agency") in {None, alert.newest.agency}
-            ]
-        }
+        wanted = [
+            (key, alert)
+            for key, alert in reversed(list(book.items()))
+            if asked.get("agency") in {None, alert.newest.agency}
+        ]
+        page, next_ = page_of(wanted, lambda one: _cursor(one[0]), limit=asked.get("limit"), cursor=asked.get("cursor"))
+        return {"next": next_, "alerts": [_alert(alert) for _, alert in page]}
 
     def comments(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
         """What citizens wrote about an agency on a day, from the next working day on. Needs a key of scope read."""
@@ -264,6 +328,14 @@ def _check_length(length: int, most: int) -> None:
 
 def _live(registry: Any) -> bool:
     return may_read_live(request.headers.get("Authorization"), registry)
+
+
+def _words(text: Names | MethodText) -> dict[str, str]:
+    return {"vi": text.vi, "en": text.en}
+
+
+def _cursor(alert: AlertKey) -> str:
+    return "|".join(map(str, alert))
 
 
 def _alert(alert: Alert) -> dict[str, Any]:

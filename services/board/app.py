@@ -9,10 +9,12 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from services.board import metrics
-from services.board.api import PREFIX, RETRY_AFTER, add_api
+from services.board.api import PREFIX, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
+from services.board.rankings import RETRY_AFTER
 from services.board.scores_pages import add_scores_page
+from services.board.validators import Validators
 from services.board.wording import REASONS, wrong
 from sipas.broker import KafkaAway
 from sipas.ledger import LedgerAway
@@ -32,6 +34,7 @@ def make_app(parts: Parts) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     site = _Site(parts)
     app.add_url_rule("/", view_func=site.board, endpoint="page-board", methods=["GET"])
+    app.add_url_rule("/rankings", view_func=site.ranking, endpoint="page-ranking", methods=["GET"])
     app.add_url_rule("/agencies/<agency>", view_func=site.agency, endpoint="page-agency", methods=["GET"])
     add_scores_page(app, parts)
     add_api(app, parts)
@@ -40,8 +43,11 @@ def make_app(parts: Parts) -> Flask:
     app.register_error_handler(LedgerAway, site.without_ledger)
     app.register_error_handler(KafkaAway, site.without_kafka)
     app.register_error_handler(Exception, site.crashed)
+    validators = Validators(parts)
     app.before_request(_begin)
+    app.before_request(validators.before)
     app.after_request(_end)
+    app.after_request(lambda answer: validators.after(answer) if request.path.startswith(f"{PREFIX}/") else answer)
     return app
 
 
@@ -56,6 +62,10 @@ class _Site:
     def agency(self, agency: str) -> Response:
         """`GET /agencies/{id}`."""
         return _html(self._pages.agency(agency, asked_by(request.args)))
+
+    def ranking(self) -> Response:
+        """`GET /rankings`."""
+        return _html(self._pages.ranking(asked_by(request.args)))
 
     def failed(self, problem: Problem) -> Response:
         """A `Problem`: a document for programs, a page for people."""

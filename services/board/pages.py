@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from services.board.cells import factors_of
+from services.board.comparisons import comparison_of
+from services.board.dated import DatedRegistry
 from services.board.figures import Figure, methods_in_use
 from services.board.formats import Language, count_text, day_text, decimal_text, minute_text, percent_text
 from services.board.parts import Parts, is_current
+from services.board.rankings import ranking_of
 from services.board.reading import Question
+from services.board.trend import Measured, trend_of
 from services.board.wording import PAGES
-from sipas.index import rounded
-from sipas.methods import Method
 from sipas.periods import Period
 from sipas.problems import Problem
 from sipas.ranking import name_key
 from sipas.registry import Agency, Registry
-from sipas.tally import SATISFIED_FROM, Tally
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -47,10 +48,11 @@ class Line(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One block on the board."""
+    """One block on the board; `block` is None for those without one."""
 
     name: str
     lines: list[Line]
+    block: str | None = None
 
 
 class Part(NamedTuple):
@@ -60,12 +62,12 @@ class Part(NamedTuple):
     figure: Figure
 
 
-class Answered(NamedTuple):
-    """A criterion on an agency's page; `percent` is None where too few answered."""
+class Choice(NamedTuple):
+    """A link to the same page with another block or period."""
 
-    question: str
-    answers: int
-    percent: Decimal | None
+    label: str
+    address: str
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class Asked:
     language: Language
     period: str
     method: str | None
+    block: str | None = None
+
+    def at(self, path: str, **other: str) -> str:
+        """An address that asks for the same, but for `other`; what is the default is not said."""
+        said = {"lang": self.language, "block": self.block, "period": self.period, "method": self.method} | other
+        usual = {"lang": "vi", "period": DEFAULT_PERIOD}
+        query = urlencode({name: value for name, value in said.items() if value and value != usual.get(name)})
+        return f"{path}?{query}" if query else path
 
 
 def asked_by(arguments: Mapping[str, str]) -> Asked:
@@ -83,6 +93,7 @@ def asked_by(arguments: Mapping[str, str]) -> Asked:
         "en" if arguments.get("lang") == "en" else "vi",
         arguments.get("period", DEFAULT_PERIOD),
         arguments.get("method"),
+        arguments.get("block"),
     )
 
 
@@ -91,6 +102,7 @@ class Pages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._registries = DatedRegistry(parts.registry, parts.today)
         self._templates = Environment(
             loader=PackageLoader("services.board"),
             autoescape=True,
@@ -131,8 +143,11 @@ class Pages:
         period = parts.period(asked.period)
         method = parts.method(asked.method, methods_in_use(registry).get(agency_id))
         times = _times(period, parts)
-        whole, *single = parts.figures.of([Question(agency_id, method, time) for time in (period, *times)], live=False)
+        compared = comparison_of(parts, agency_id, method, period, live=False)
+        single = self._parts_of(agency_id, method, times)
+        whole = compared.now
         block = registry.blocks.get(agency.block)
+        shown = [part for part in single if part.figure.index.responses]
         return self._render(
             "agency.html",
             asked,
@@ -141,16 +156,55 @@ class Pages:
             agency=agency,
             name=_name(agency, asked.language),
             block=getattr(block.name, asked.language) if block else None,
+            ranking=asked.at("/rankings", block=agency.block) if block else None,
             figure=whole,
-            parts=[
-                Part(day_text(time.first) if time.first == time.last else f"{time.first:%m/%Y}", figure)
-                for time, figure in zip(reversed(times), reversed(single), strict=True)
-                if figure.index.responses
-            ],
-            criteria=self._criteria(whole.tally, parts.methods[method], asked.language) if whole.tells else [],
+            compared=[("before", compared.previous), ("year-before", compared.year_before)] if whole.tells else [],
+            trend=trend_of(
+                [
+                    Measured(at, part.figure.index.method, part.figure.index.percent, part.figure.index.interval)
+                    for at, part in enumerate(single)
+                    if part.figure.tells and part.figure.index.percent is not None
+                ],
+                len(times),
+            ),
+            labels=[part.label for part in single],
+            parts=shown[::-1],
+            factors=factors_of(whole.tally, parts.methods[method], parts.publication_minimum) if whole.tells else (),
             as_of=whole.index.as_of,
             rebuilding=whole.index.rebuilding,
-            methods=[parts.methods[method]],
+            methods=[parts.methods[id_] for id_ in sorted({method, *(part.figure.index.method for part in shown)})],
+        )
+
+    def ranking(self, asked: Asked) -> str:
+        """A block, best first, with what chance allows. Raises `Problem` invalid or rebuilding."""
+        parts, language = self._parts, asked.language
+        period = parts.period(asked.period)
+        blocks = sorted(parts.registry().blocks.values(), key=lambda block: (block.order, block.id))
+        if not blocks:
+            raise Problem("not-found")
+        block_id = asked.block or blocks[0].id
+        found = ranking_of(parts, self._registries, block_id, period, method=asked.method, live=False)
+        here = replace(asked, block=block_id)
+        return self._render(
+            "rankings.html",
+            here,
+            address="/rankings",
+            period=period,
+            block=next(getattr(block.name, language) for block in blocks if block.id == block_id),
+            blocks=[
+                Choice(getattr(one.name, language), here.at("/rankings", block=one.id), one.id == block_id)
+                for one in blocks
+            ],
+            periods=[
+                Choice(getattr(PAGES[word], language), here.at("/rankings", period=text), text == period.text)
+                for word, text in _periods(parts.today())
+            ],
+            ranked=[line for line in found.lines if line.place.rank is not None],
+            unranked=[line for line in found.lines if line.place.rank is None],
+            ranking_minimum=found.minimum,
+            agency_name=partial(_name, language=language),
+            as_of=max((line.figure.index.as_of for line in found.lines if line.figure.index.as_of), default=None),
+            methods=[parts.methods[found.method]],
         )
 
     def problem(self, problem: Problem, asked: Asked) -> str:
@@ -158,15 +212,19 @@ class Pages:
         details = [f"{error.field}: {getattr(error.detail, asked.language)}" for error in problem.errors]
         return self._render("problem.html", asked, address="/", heading=problem.title, details=details)
 
-    def _criteria(self, tally: Tally, method: Method, language: Language) -> list[Answered]:
-        lines = []
-        for criterion in method.criteria:
-            numbers = tally.counts.get(criterion.code, (0,) * 6)
-            answers = sum(numbers[1:])
-            enough = answers >= self._parts.publication_minimum
-            share = rounded(Fraction(100 * sum(numbers[SATISFIED_FROM:]), answers)) if enough else None
-            lines.append(Answered(getattr(criterion.question, language), answers, share))
-        return lines
+    def _parts_of(self, agency: str, method: str, times: Sequence[Period]) -> list[Part]:
+        """The days or months, oldest first; one without a sheet by this method is told by the method it had."""
+        methods = [method, *sorted(self._parts.methods.keys() - {method})]
+        figures = iter(
+            self._parts.figures.of([Question(agency, one, time) for time in times for one in methods], live=False)
+        )
+        found = []
+        for time in times:
+            same, *others = [next(figures) for _ in methods]
+            most = max(others, key=lambda figure: figure.index.responses, default=same)
+            figure = most if not same.index.responses and most.index.responses else same
+            found.append(Part(day_text(time.first) if time.first == time.last else f"{time.first:%m/%Y}", figure))
+        return found
 
     def _render(self, template: str, asked: Asked, **values: Any) -> str:
         parts, language = self._parts, asked.language
@@ -191,8 +249,21 @@ class Pages:
             decimal=partial(decimal_text, language=language),
             count=partial(count_text, language=language),
             default_period=DEFAULT_PERIOD,
+            other_address=replace(asked, language="vi" if language == "en" else "en").at(values["address"]),
             **values,
         )
+
+
+def _periods(today: date) -> list[tuple[str, str]]:
+    """What a ranking is usually asked for: (word, period)."""
+    last_month = today.replace(day=1) - timedelta(days=1)
+    return [
+        ("last-30-days", DEFAULT_PERIOD),
+        ("this-month", f"{today:%Y-%m}"),
+        ("last-month", f"{last_month:%Y-%m}"),
+        ("this-quarter", f"{today:%Y}-Q{(today.month + 2) // 3}"),
+        ("this-year", f"{today:%Y}"),
+    ]
 
 
 def _name(agency: Agency, language: Language) -> str:
@@ -202,7 +273,7 @@ def _name(agency: Agency, language: Language) -> str:
 def _groups(registry: Registry, lines: list[Line], language: Language) -> list[Group]:
     """The blocks in their order; agencies of a block that does not exist stand last."""
     groups = [
-        Group(getattr(block.name, language), [line for line in lines if line.agency.block == block.id])
+        Group(getattr(block.name, language), [line for line in lines if line.agency.block == block.id], block.id)
         for block in sorted(registry.blocks.values(), key=lambda block: (block.order, block.id))
     ]
     homeless = [line for line in lines if line.agency.block not in registry.blocks]

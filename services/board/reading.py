@@ -13,7 +13,7 @@ generation: where it has moved, all is read again.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from sipas.broker import partition_of
 from sipas.ledger import Ledgers
 from sipas.periods import Period
 from sipas.tally import RESPONSES, Tally
-from sipas.tally_keys import Published, TallyKeys, is_rebuilding
+from sipas.tally_keys import ALL_AGENCIES, Published, TallyKeys, is_rebuilding, split_parts
 
 MONTHS_READ_BY_DAY = 2
 
@@ -30,11 +30,16 @@ Fields = Mapping[str, str]
 
 
 class Question(NamedTuple):
-    """What is asked of the ledger."""
+    """What is asked of the ledger: an agency's total, or the sum of some of its `parts` ("counter=7K3M9QX2TB").
+
+    Without `days` the tally alone is read, which is enough for a rank and not for an interval.
+    """
 
     agency: str
     method: str
     period: Period
+    parts: tuple[str, ...] = ()
+    days: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +91,21 @@ class TallyReader:
         pointers = [next(found)]
         before = [next(found) for _ in partitions]
         as_of = dict(zip(partitions, [next(found) for _ in partitions], strict=True))
-        by_time = [{time: next(found) for time in asked} for asked in times]
+        by_time = [
+            {time: _of_parts(next(found), question.parts) for time in asked}
+            for question, asked in zip(questions, times, strict=True)
+        ]
 
-        more = [_days_of_newest(months, hashes) for (months, _), hashes in zip(splits, by_time, strict=True)]
+        more = [
+            _days_of_newest(months, hashes) if question.days else []
+            for question, (months, _), hashes in zip(questions, splits, by_time, strict=True)
+        ]
         again = [*positions, self._ledgers.pointer_key]
         found = iter(self._ledgers.hashes([*self._totals(questions, more, shown=shown), *again]))
-        by_day = [{day: next(found) for day in days} for days in more]
+        by_day = [
+            {day: _of_parts(next(found), question.parts) for day in days}
+            for question, days in zip(questions, more, strict=True)
+        ]
         after = [next(found) for _ in partitions]
         pointers.append(next(found))
         for pointer in reversed(pointers):
@@ -106,7 +120,8 @@ class TallyReader:
         readings = []
         for index, question in enumerate(questions):
             partition = self._partition(question.agency)
-            alone = {day.isoformat(): by_time[index][day.isoformat()] for day in splits[index][1]}
+            single = splits[index][1] if question.days else ()
+            alone = {day.isoformat(): by_time[index][day.isoformat()] for day in single}
             newest = as_of[partition].get(question.agency)
             readings.append(
                 Reading(
@@ -117,6 +132,39 @@ class TallyReader:
                 )
             )
         return readings
+
+    def state(self, *, shown: bool) -> str:
+        """What changes whenever any reading may: as long as it is the same, so is all that `read` says."""
+        published, positions = self._positions(range(len(self._keys)))
+        if not shown:
+            return repr((published, [(_build(one), one.get("next_offset")) for one in positions]))
+        moves = self._ledgers.numbers([keys.moves for keys in self._keys], ALL_AGENCIES)
+        return repr((published, [_build(one) for one in positions], moves))
+
+    def versions(self, questions: Sequence[Question], *, shown: bool) -> list[Hashable]:
+        """The same for each question alone. What is shown is known by agency, what is live by partition."""
+        numbers = [self._partition(question.agency) for question in questions]
+        partitions = sorted(set(numbers))
+        published, positions = self._positions(partitions)
+        builds = {n: _build(one) for n, one in zip(partitions, positions, strict=True)}
+        if not shown:
+            offsets = {n: one.get("next_offset") for n, one in zip(partitions, positions, strict=True)}
+            return [(published, builds[number], offsets[number]) for number in numbers]
+        found = self._ledgers.hashes([self._keys[number].moves for number in partitions])
+        moves = dict(zip(partitions, found, strict=True))
+        return [
+            (published, builds[number], moves[number].get(question.agency))
+            for number, question in zip(numbers, questions, strict=True)
+        ]
+
+    def _positions(self, partitions: Sequence[int]) -> tuple[Published, list[dict[str, str]]]:
+        while True:
+            published = self._published
+            positions = [self._keys[number].slot.key("position") for number in partitions]
+            pointer, *found = self._ledgers.hashes([self._ledgers.pointer_key, *positions])
+            if Published.from_pointer(pointer) == published:
+                return published, found
+            self._follow(Published.from_pointer(pointer))
 
     def agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, also one that the registry does not have."""
@@ -129,11 +177,17 @@ class TallyReader:
         return partition_of(agency, len(self._keys))
 
     def _totals(self, questions: Sequence[Question], times: Sequence[Iterable[str]], *, shown: bool) -> list[str]:
-        return [
-            self._keys[self._partition(question.agency)].total(question.agency, question.method, time, shown=shown)
-            for question, asked in zip(questions, times, strict=True)
-            for time in asked
-        ]
+        names = []
+        for question, asked in zip(questions, times, strict=True):
+            keys = self._keys[self._partition(question.agency)]
+            name = keys.parts if question.parts else keys.total
+            names += [name(question.agency, question.method, time, shown=shown) for time in asked]
+        return names
+
+
+def _build(position: Fields) -> tuple[bool, str | None]:
+    """Whether it is partial, and which one: where Redis was lost, the next counts its changes from nothing again."""
+    return is_rebuilding(position or None), position.get("rebuild_until")
 
 
 def _days_of_newest(months: Sequence[str], hashes: Mapping[str, Fields]) -> list[str]:
@@ -142,6 +196,18 @@ def _days_of_newest(months: Sequence[str], hashes: Mapping[str, Fields]) -> list
     return [
         f"{month}-{day:02}" for month in newest for day in range(1, monthrange(int(month[:4]), int(month[5:]))[1] + 1)
     ]
+
+
+def _of_parts(fields: Fields, parts: Sequence[str]) -> Fields:
+    """The sum of the parts, in the fields of a total."""
+    if not parts:
+        return fields
+    sums: dict[str, int] = {}
+    for part, of in split_parts(fields).items():
+        if part in parts:
+            for name, value in of.items():
+                sums[name] = sums.get(name, 0) + value
+    return {name: str(value) for name, value in sums.items()}
 
 
 def _sum(hashes: Iterable[Fields]) -> Tally:

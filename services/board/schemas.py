@@ -30,7 +30,20 @@ class IndexQuestion(Question):
     method = _string(_METHOD)
 
 
-class SeriesQuestion(Question):
+class PagedQuestion(Question):
+    limit = fields.Integer(
+        validate=validate.Range(1, 1000, error="limit-range"),
+        error_messages={"invalid": "limit-range", "null": "limit-range"},
+        metadata={"description": "most entries of a page; without it all"},
+    )
+    cursor = _string("`next` of the page before")
+
+
+class AgenciesQuestion(PagedQuestion, IndexQuestion):
+    pass
+
+
+class SeriesQuestion(PagedQuestion):
     by = _string("day or month", load_default="day", validate=validate.OneOf(["day", "month"], error="day-or-month"))
     # `from` is a word of Python's
     first = _string(f"first day, or a period that begins then: {_PERIOD}", data_key="from")
@@ -40,9 +53,19 @@ class SeriesQuestion(Question):
 
 class RankingQuestion(IndexQuestion):
     block = _string("id of the block", required=True, error_messages={"required": "missing"})
+    bands = _string("id of a scheme of bands (xếp loại), for example local-default; none by default")
 
 
-class AlertsQuestion(Question):
+class OpenDataQuestion(Question):
+    period = _string(f"{_PERIOD}; by default the last whole month")
+    method = _string(_METHOD)
+
+
+class NoQuestion(Question):
+    pass
+
+
+class AlertsQuestion(PagedQuestion):
     agency = _string("id of the agency; all by default")
 
 
@@ -115,8 +138,12 @@ class Agency(Schema):
     index = fields.Nested(Index, required=True)
 
 
+_NEXT = {"description": "cursor of the next page; null on the last one"}
+
+
 class Agencies(Schema):
     about = fields.Nested(Words, required=True)
+    next = fields.String(required=True, allow_none=True, metadata=_NEXT)
     period = fields.String(required=True)
     blocks = fields.List(fields.Nested(Block), required=True)
     agencies = fields.List(fields.Nested(Agency), required=True)
@@ -128,6 +155,7 @@ class Series(Schema):
     by = fields.String(required=True)
     first = fields.String(required=True, data_key="from")
     last = fields.String(required=True, data_key="to")
+    next = fields.String(required=True, allow_none=True, metadata=_NEXT)
     series = fields.List(fields.Nested(Index), required=True)
 
 
@@ -139,6 +167,27 @@ class Ranked(Index):
     )
     of = fields.Integer(required=True, metadata={"description": "agencies with a rank"})
     name = fields.Nested(Words, required=True)
+    rank_interval = fields.List(
+        fields.Integer(),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(equal=2),
+        metadata={"description": "best and worst rank that chance allows, for all of the block at once in 95 of 100"},
+    )
+    groups = fields.List(
+        fields.Integer(),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(equal=2),
+        metadata={"description": "first and last group; agencies that share a group cannot be told apart"},
+    )
+    rank_change = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "rank of the previous period - rank: +8 is 8 up"}
+    )
+    rank_change_year = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "the same against that period of last year"}
+    )
+    band = fields.Nested(Words, required=True, allow_none=True)
 
 
 class Ranking(Schema):
@@ -146,8 +195,142 @@ class Ranking(Schema):
     block = fields.String(required=True)
     method = fields.String(required=True)
     period = fields.String(required=True)
+    previous = _string("the period that rank_change looks back to", required=True, allow_none=True)
+    year_before = _string("the period that rank_change_year looks back to", required=True, allow_none=True)
+    bands = _string("scheme of the bands; not an official rating", required=True, allow_none=True)
     minimum = fields.Integer(required=True, metadata={"description": "fewest sheets of an agency with a rank"})
     ranking = fields.List(fields.Nested(Ranked), required=True)
+
+
+class PointsChanged(Schema):
+    points = fields.Float(required=True, metadata={"description": "percentage points, now - before"})
+    interval = fields.List(
+        fields.Float(),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(equal=2),
+        metadata={"description": "95 % interval of the change"},
+    )
+    verdict = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(["real", "within chance"]),
+        metadata={"description": "real (thật), or within chance (trong khoảng ngẫu nhiên)", "nullable": True},
+    )
+
+
+class Earlier(Schema):
+    index = fields.Nested(Index, required=True)
+    change = fields.Nested(PointsChanged, required=True, allow_none=True)
+    breaks = fields.Boolean(
+        required=True, metadata={"description": "true: measured by another method then, so nothing is compared"}
+    )
+
+
+class Comparison(Schema):
+    now = fields.Nested(Index, required=True)
+    previous = fields.Nested(Earlier, required=True, allow_none=True)
+    year_before = fields.Nested(Earlier, required=True, allow_none=True)
+
+
+class Cell(Schema):
+    """A share of answers; all null where withheld, the percentage also where nobody answered."""
+
+    percent = fields.Float(required=True, allow_none=True)
+    answers = fields.Integer(required=True, allow_none=True)
+    satisfied = fields.Integer(required=True, allow_none=True)
+    suppressed = fields.Boolean(required=True)
+
+
+class CriterionCell(Cell):
+    code = fields.String(required=True)
+    question = fields.Nested(Words, required=True)
+
+
+class FactorCell(Cell):
+    code = fields.String(required=True)
+    name = fields.Nested(Words, required=True)
+    criteria = fields.List(fields.Nested(CriterionCell), required=True)
+
+
+class Factors(Index):
+    """An index and its factors, by the method's own aggregation."""
+
+    factors = fields.List(fields.Nested(FactorCell), required=True)
+
+
+class Choice(Schema):
+    level = fields.Integer(required=True, allow_none=True)
+    label = fields.Nested(Words, required=True)
+
+
+class CriterionLevels(Schema):
+    code = fields.String(required=True)
+    question = fields.Nested(Words, required=True)
+    levels = fields.List(
+        fields.Integer(),
+        required=True,
+        allow_none=True,
+        validate=validate.Length(equal=5),
+        metadata={"description": "answers of level 1 to 5"},
+    )
+    no_opinion = fields.Integer(required=True, allow_none=True)
+    suppressed = fields.Boolean(required=True)
+
+
+class Distribution(Schema):
+    agency = fields.String(required=True)
+    method = fields.String(required=True)
+    period = fields.String(required=True)
+    responses = fields.Integer(required=True)
+    rebuilding = fields.Boolean(required=True)
+    scale = fields.List(fields.Nested(Choice), required=True)
+    criteria = fields.List(fields.Nested(CriterionLevels), required=True)
+
+
+class ScopeIndex(Index):
+    """The index of several agencies, or of a part of one: counts added up."""
+
+    class Meta:  # noqa: D106 - marshmallow's way
+        exclude = ("agency",)
+
+    scope = _string("as it was asked for", required=True)
+    first = fields.Date(required=True, data_key="from")
+    last = fields.Date(required=True, data_key="to", metadata={"description": "last day that is in the counts"})
+    agencies = fields.Integer(required=True, metadata={"description": "agencies in the scope on the period's last day"})
+    counted = fields.Integer(required=True, metadata={"description": "those of them with sheets by this method"})
+    merged = fields.List(
+        fields.String(), required=True, metadata={"description": "agencies merged into it, whose sheets are included"}
+    )
+
+
+class OpenDataField(Schema):
+    field = fields.String(required=True)
+    type = fields.String(required=True)
+    unit = fields.String(required=True, allow_none=True)
+    meaning = fields.Nested(Words, required=True)
+
+
+class DataDictionary(Schema):
+    fields_ = fields.List(fields.Nested(OpenDataField), required=True, data_key="fields", attribute="fields")
+
+
+class OpenDataRow(Schema):
+    agency = fields.String(required=True)
+    name = fields.String(required=True)
+    block = fields.String(required=True)
+    method = fields.String(required=True)
+    aggregation = fields.String(required=True)
+    period = fields.String(required=True)
+    responses = fields.Integer(required=True)
+    percent = fields.Float(required=True, allow_none=True)
+    interval_low = fields.Float(required=True, allow_none=True)
+    interval_high = fields.Float(required=True, allow_none=True)
+    suppressed = fields.Boolean(required=True)
+
+
+class OpenData(DataDictionary):
+    rows = fields.List(fields.Nested(OpenDataRow), required=True)
 
 
 class Measured(Schema):
@@ -181,6 +364,7 @@ class Alert(Schema):
 
 
 class Alerts(Schema):
+    next = fields.String(required=True, allow_none=True, metadata=_NEXT)
     alerts = fields.List(fields.Nested(Alert), required=True)
 
 

@@ -1,5 +1,5 @@
 -- Let the public see agency-days, in steps that hide the single sheet.
--- KEYS[1] the newest epoch that was shown (text); then ten for each agency-day: 1 live day, 2 live parts, 3 shown day,
+-- KEYS[1] the newest epoch that was shown (text), KEYS[2] hash agency -> how often ("": all); then ten for each agency-day: 1 live day, 2 live parts, 3 shown day,
 --   4 shown parts, 5 shown month, 6 shown month parts, 7 tails, 8 newest day of each agency, 9 and 10 newest minute
 --   counted and shown.
 -- ARGV: 1 epoch, 2 step, 3 "1" after a switch, then three for each agency-day: agency/method/day, agency, day.
@@ -21,9 +21,9 @@ local function as_table(flat)
   return made
 end
 
-local days = (#KEYS - 1) / 10
+local days = (#KEYS - 2) / 10
 for day = 0, days - 1 do
-  local function key(i) return KEYS[day * 10 + i + 1] end
+  local function key(i) return KEYS[day * 10 + i + 2] end
   local name, agency, date = ARGV[day * 3 + 4], ARGV[day * 3 + 5], ARGV[day * 3 + 6]
   local newest = redis.call('HGET', key(8), agency) or ''
   if date > newest then
@@ -54,6 +54,8 @@ for day = 0, days - 1 do
     local as_of = redis.call('HGET', key(9), agency)
     if as_of then redis.call('HSET', key(10), agency, as_of) end
     redis.call('HDEL', key(7), name)
+    redis.call('HINCRBY', KEYS[2], agency, 1)
+    redis.call('HINCRBY', KEYS[2], '', 1)
   elseif not waiting then
     redis.call('HSET', key(7), name, newest)
   end

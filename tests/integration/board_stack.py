@@ -115,6 +115,7 @@ class BoardStack:
         method: str = "quick-5@1",
         flags: tuple[str, ...] = (),
         received: datetime | None = None,
+        counter: str | None = None,
     ) -> None:
         """Fold, commit, and let the public see what it may, as the aggregator does."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
@@ -127,7 +128,7 @@ class BoardStack:
                 response_id=uuid.uuid4(),
                 agency=agency_id,
                 place=None,
-                counter=None,
+                counter=counter,
                 sector=None,
                 method=method,
                 answers=dict(answers),

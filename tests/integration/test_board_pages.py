@@ -46,7 +46,7 @@ def rows(page: str) -> dict[str, str]:
     return found
 
 
-PAGES = ("/", "/agencies/so-noi-vu", "/agencies/nobody", "/?period=never", "/nothing")
+PAGES = ("/", "/agencies/so-noi-vu", "/rankings", "/agencies/nobody", "/?period=never", "/nothing")
 
 
 def test_the_board_shows_index_interval_and_sheets_as_vietnamese_writes_them(board: BoardStack) -> None:
@@ -82,7 +82,7 @@ def test_too_few_sheets_are_said_in_words_and_not_as_a_number(board: BoardStack)
 
 def test_every_page_says_what_the_figure_is_and_is_not(board: BoardStack) -> None:
     board.count("so-noi-vu", TODAY, [GOOD] * 6)
-    for path in ("/", "/agencies/so-noi-vu"):
+    for path in ("/", "/agencies/so-noi-vu", "/rankings"):
         page = board.page(path)
         assert "phỏng theo" in page
         assert "2640/QĐ-BNV" in page
@@ -146,6 +146,51 @@ def test_a_long_period_is_told_by_month(board: BoardStack) -> None:
     assert re.findall(r'rowheader">(\d\d/\d{4})<', page) == ["10/2026", "03/2026"]
 
 
+def test_a_ranking_tells_possible_ranks_and_who_has_none_and_why(board: BoardStack) -> None:
+    board.count("so-noi-vu", TODAY, [GOOD] * 60)
+    board.count("so-y-te", TODAY, [GOOD] * 50 + [BAD] * 10)
+    board.count("so-tu-phap", TODAY, [BAD] * 60)
+    board.count("so-dan-toc", TODAY, [GOOD] * 6)
+    page = board.page("/rankings", block="so")
+    found = rows(page)
+    assert list(found) == ["so-noi-vu", "so-y-te", "so-tu-phap", "so-dan-toc"]
+    assert "hạng 1" in found["so-noi-vu"]
+    assert "hạng 3" in found["so-tu-phap"]
+    assert "dưới 30 phiếu" in found["so-dan-toc"]
+    assert "không phân biệt được" in page
+    assert "fewer than 30 sheets" in rows(board.page("/rankings", block="so", lang="en"))["so-dan-toc"]
+
+
+def test_without_a_block_the_first_is_ranked_and_the_others_are_linked(board: BoardStack) -> None:
+    page = board.page("/rankings")
+    assert '<span aria-current="page">Sở, ban, ngành</span>' in page
+    assert '<a href="/rankings?block=xa">Xã, phường</a>' in page
+    assert 'href="/rankings?block=xa"' in board.page("/")
+
+
+def test_an_agencys_page_says_whether_a_change_is_real(board: BoardStack) -> None:
+    board.count("so-noi-vu", "2026-09-02", [GOOD] * 90 + [BAD] * 10)
+    board.count("so-noi-vu", "2026-10-02", [GOOD] * 40 + [BAD] * 60)
+    board.count("so-y-te", "2026-09-02", [GOOD] * 27 + [BAD] * 3)
+    board.count("so-y-te", "2026-10-02", [GOOD] * 24 + [BAD] * 6)
+    real = board.page("/agencies/so-noi-vu", period="2026-10")
+    assert "giảm 50,00 điểm phần trăm" in real
+    assert "thay đổi là thật" in real
+    assert "trong khoảng ngẫu nhiên" in board.page("/agencies/so-y-te", period="2026-10")
+
+
+def test_where_the_method_changed_the_trend_breaks_and_nothing_is_compared(board: BoardStack) -> None:
+    for month in ("2026-05", "2026-06"):
+        board.count("so-noi-vu", f"{month}-02", [{"OVERALL": 5}] * 40, method="overall-1@1")
+    for month in ("2026-07", "2026-08"):
+        board.count("so-noi-vu", f"{month}-02", [GOOD] * 40)
+    page = board.page("/agencies/so-noi-vu", period="2026")
+    assert page.count('class="curve"') == 2
+    assert page.count('class="break"') == 1
+    assert "overall-1@1" in page
+    assert "đo bằng phương pháp khác" in board.page("/agencies/so-noi-vu", period="2026-07")
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
@@ -194,8 +239,9 @@ def test_what_the_pages_load_is_there(board: BoardStack) -> None:
 
 
 def test_tables_can_be_read_out(board: BoardStack) -> None:
-    board.count("so-noi-vu", TODAY, [GOOD] * 6)
-    for path in ("/", "/agencies/so-noi-vu"):
+    board.count("so-noi-vu", TODAY, [GOOD] * 40)
+    board.count("so-noi-vu", days_before(TODAY, 2)[0], [GOOD] * 40)
+    for path in ("/", "/agencies/so-noi-vu", "/rankings"):
         text = board.page(path)
         page = Page(text)
         assert len(page.all("caption")) == len(page.all("table")) > 0

@@ -120,7 +120,7 @@ def test_an_answer_in_the_log_moves_the_number_on_the_board(stack: Stack) -> Non
 
 def test_the_board_follows_the_registry_and_the_alerts_while_it_runs(stack: Stack) -> None:
     stack.board.start()
-    assert stack.get("/v1/alerts") == {"alerts": []}
+    assert stack.get("/v1/alerts") == {"next": None, "alerts": []}
     change = AlertChanged(
         id="a-1",
         agency="so-noi-vu",
@@ -152,7 +152,7 @@ def test_the_board_follows_the_registry_and_the_alerts_while_it_runs(stack: Stac
     assert (alert["state"], alert["after"]["percent"], alert["criterion"]) == ("possible", 60.0, "STAFF")
     assert [one["kind"] for one in alert["changes"]] == ["possible"]
     assert "secret" not in str(alert)
-    assert stack.get("/v1/alerts?agency=so-y-te") == {"alerts": []}
+    assert stack.get("/v1/alerts?agency=so-y-te") == {"next": None, "alerts": []}
 
 
 def test_the_admin_side_tells_of_requests_by_route_and_never_by_path(stack: Stack) -> None:

@@ -118,7 +118,7 @@ class Shown:
 
     def show(self, *days: str, switched: bool = False) -> None:
         rows = [(self._keys(day), (f"a/m/{day}", "a", day)) for day in days]
-        self.slot.show((self.slot.key("epoch"), self.epoch), 5, rows, switched=switched)
+        self.slot.show((self.slot.key("epoch"), self.epoch), self.slot.key("moves"), 5, rows, switched=switched)
 
     def _keys(self, day: str) -> list[str]:
         key = self.slot.key

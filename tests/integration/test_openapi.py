@@ -20,6 +20,7 @@ UNSAID = ["--exclude-checks", "positive_data_acceptance", "--warnings", "off"]
 KNOWN = """
 [parameters]
 "path.agency" = "so-noi-vu"
+"path.scope" = "province"
 "query.block" = "so"
 """
 

@@ -1,13 +1,11 @@
 """Suppression: a hidden number cannot be got back. The proof is a reader who can solve linear equations."""
 
-from fractions import Fraction
-from itertools import combinations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sipas.suppression import Node, close, withhold
+from tests.unit.linear import isolated
 
 
 def agency(name="total", unnamed=0, **counters):
@@ -46,46 +44,6 @@ def test_parts_cannot_hold_more_than_their_total():
 
 
 # --- the reader who solves ------------------------------------------------------------------------------------------
-
-
-def kernel(vectors, width):
-    """Rational Gaussian elimination: a basis of all that is orthogonal to every vector."""
-    rows, pivots = [], []
-    for vector in vectors:
-        row = [Fraction(x) for x in vector]
-        for other, pivot in zip(rows, pivots, strict=True):
-            row = [a - row[pivot] * b for a, b in zip(row, other, strict=True)]
-        pivot = next((column for column, x in enumerate(row) if x), None)
-        if pivot is None:
-            continue
-        row = [x / row[pivot] for x in row]
-        rows = [[a - other[pivot] * b for a, b in zip(other, row, strict=True)] for other in rows]
-        rows.append(row)
-        pivots.append(pivot)
-    free = [column for column in range(width) if column not in pivots]
-    basis = []
-    for column in free:
-        vector = [Fraction(0)] * width
-        vector[column] = Fraction(1)
-        for row, pivot in zip(rows, pivots, strict=True):
-            vector[pivot] = -row[column]
-        basis.append(vector)
-    return basis
-
-
-def isolated(published, sizes, minimum):
-    """Give every group of atoms of fewer than `minimum` sheets, but not none, that a reader can count exactly.
-
-    A group can be counted if its indicator is a combination of the published sums, that is orthogonal to their kernel.
-    """
-    unknown = kernel(published, len(sizes))
-    return [
-        group
-        for many in range(1, len(sizes) + 1)
-        for group in combinations(range(len(sizes)), many)
-        if 0 < sum(sizes[atom] for atom in group) < minimum
-        and all(sum(vector[atom] for atom in group) == 0 for vector in unknown)
-    ]
 
 
 def atoms_and_sums(tree):

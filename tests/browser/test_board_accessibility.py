@@ -1,0 +1,56 @@
+"""The board's pages with rankings, trends and breaks: axe-core finds nothing, and nothing is cut off on a phone."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.browser.axe import violations
+from tests.integration.board_stack import BAD, GOOD, TODAY, BoardStack
+from tests.servers import RedisServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+class Silent(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(redis_server: RedisServer) -> Iterator[str]:
+    stack = BoardStack(redis_server.url, "board-accessibility", demo=True)
+    for number, agency in enumerate(("so-noi-vu", "so-y-te", "so-tu-phap")):
+        for back in (40, 3, 2):
+            stack.count(agency, TODAY - timedelta(days=back), [GOOD] * 30 + [BAD] * 8 * number)
+        stack.count(agency, TODAY - timedelta(days=9), [{"OVERALL": 5}] * 12, method="overall-1@1")
+        stack.count(agency, TODAY - timedelta(days=8), [{"OVERALL": 4}] * 12, method="overall-1@1")
+    stack.count("so-dan-toc", TODAY, [GOOD] * 6)
+    server = make_server("127.0.0.1", 0, stack.client.application, threaded=True, request_handler=Silent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    stack.ledgers.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/rankings?block=so", "/agencies/so-y-te"])
+@pytest.mark.parametrize(("width", "language", "scheme"), [(360, "vi", "light"), (1280, "en", "dark")])
+def test_a_page_of_the_board_can_be_read_by_everybody(
+    browser: "Browser", address: str, path: str, width: int, language: str, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(f"{address}{path}{'&' if '?' in path else '?'}lang={language}")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
