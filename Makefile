@@ -25,7 +25,7 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
 
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
-	@$(BIN)/python -m pytest tests $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)

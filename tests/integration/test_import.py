@@ -97,18 +97,6 @@ def records_of(kafka: KafkaServer, survey: Survey) -> int:
 # --- import counts
 
 
-def test_the_real_file_puts_its_45154_answers_into_the_log(kafka: KafkaServer, tmp_path: Path) -> None:
-    """2023-04: 1,169 sheets, of which 81.01 % are satisfied."""
-    with started(kafka, tmp_path, demo=False) as survey:
-        said = summary(sipas(survey, kafka, "import", "counts", str(EXAMPLE), "--agency", "so-a", "--json"))
-        found = in_log(kafka, survey, "so-a")
-    assert said == {"sheets": 45_154, "accepted": 45_154, "spooled": 0, "months": 39}
-    assert len({sheet.response_id for sheet in found}) == 45_154
-    april = Counter(sheet.answers["OVERALL"] for sheet in found if f"{sheet.answered_on:%Y-%m}" == "2023-04")
-    assert april.total() == 1_169
-    assert round(100 * (april[4] + april[5]) / april.total(), 2) == 81.01
-
-
 def test_the_same_file_again_and_a_longer_one_later_bring_only_the_new_ids(
     kafka: KafkaServer, survey: Survey, tmp_path: Path
 ) -> None:
