@@ -38,8 +38,8 @@ def test_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[OpenPhone]:
-    """Makes a phone: without script unless `script=True`; `for_tools=True`: without ours only. Kept pictures show how
-    each looked in the end."""
+    """Makes a phone: without script unless `script=True`; `for_tools=True`: without ours only. Where the test kept no
+    picture of it, one shows how it looked in the end."""
     phones: list[Phone] = []
     address = address_of(survey)
 
@@ -57,7 +57,8 @@ def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[Ope
 
     yield make
     for phone in phones:
-        phone.picture()
+        if not phone.has_picture:
+            phone.picture()
         phone.context.close()
 
 
