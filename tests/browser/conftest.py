@@ -38,8 +38,8 @@ def test_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[OpenPhone]:
-    """Makes a phone: without script unless `script=True`; `for_tools=True`: without ours only. Kept pictures show how
-    each looked in the end."""
+    """Makes a phone: without script unless `script=True`; `for_tools=True`: without ours only. Where the test kept no
+    picture of it, one shows how it looked in the end."""
     phones: list[Phone] = []
     address = address_of(survey)
 
@@ -51,13 +51,14 @@ def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[Ope
             without_scripts(context)
         name = test_name if not phones else f"{test_name}-{len(phones)}"
         phone = Phone(context, address, name)
-        phone.page.set_default_timeout(15_000)
+        phone.page.set_default_timeout(30_000)
         phones.append(phone)
         return phone
 
     yield make
     for phone in phones:
-        phone.picture()
+        if not phone.has_picture:
+            phone.picture()
         phone.context.close()
 
 

@@ -27,12 +27,13 @@ class Look:
     font: int = NORMAL_FONT
 
 
-LOOKS = (Look("light"), Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT))
-"""The usual one, and all that is hard at once: colours do not depend on width, and what fits large fits small."""
-KIOSK_LOOKS = (
-    Look("portrait", width=1080, height=1920),
-    Look("landscape-large-dark", scheme="dark", width=1280, height=800, font=LARGE_FONT),
-)
+HARD = Look("narrow-large-dark", scheme="dark", width=320, font=LARGE_FONT)
+LOOKS = {"vi": (Look("light"), HARD), "en": (HARD,)}
+"""The usual one, and all that is hard at once: colours depend neither on width nor on language, and what fits large
+fits small.
+"""
+HARD_KIOSK = Look("landscape-large-dark", scheme="dark", width=1280, height=800, font=LARGE_FONT)
+KIOSK_LOOKS = {"vi": (Look("portrait", width=1080, height=1920), HARD_KIOSK), "en": (HARD_KIOSK,)}
 
 
 class Phone:
@@ -43,6 +44,7 @@ class Phone:
         self.address = address
         self.requests: list[Request] = []
         self._pictures = pictures
+        self.has_picture = False
         context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - playwright marks handlers
         self.page: Page = context.pages[0] if context.pages else context.new_page()
         self.cdp = context.new_cdp_session(self.page)
@@ -64,6 +66,7 @@ class Phone:
         """A picture of the whole page, kept."""
         path = PICTURES / f"{self._pictures}{f'-{name}' if name else ''}.png"
         self.page.screenshot(path=path, full_page=True)
+        self.has_picture = True
         return path
 
     def says(self, words: str) -> None:

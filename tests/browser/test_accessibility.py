@@ -126,20 +126,20 @@ def faults(phone: Phone, state: State, lang: str, looks: tuple[Look, ...]) -> di
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing_and_nothing_stands_out_of_the_screen(open_phone: OpenPhone, state: str, lang: str) -> None:
-    assert faults(open_phone(for_tools=True), STATES[state], lang, LOOKS) == {}
+    assert faults(open_phone(for_tools=True), STATES[state], lang, LOOKS[lang]) == {}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("state", STATES_WITH_SCRIPT)
 def test_the_same_of_what_the_script_shows(open_phone: OpenPhone, state: str, lang: str) -> None:
-    assert faults(open_phone(script=True), STATES_WITH_SCRIPT[state], lang, LOOKS) == {}
+    assert faults(open_phone(script=True), STATES_WITH_SCRIPT[state], lang, LOOKS[lang]) == {}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("state", KIOSK_STATES)
 def test_the_same_of_the_kiosk(open_phone: OpenPhone, state: str, lang: str) -> None:
     found = {}
-    for look in KIOSK_LOOKS:
+    for look in KIOSK_LOOKS[lang]:
         # another device each time: this one remembers its key and what waits to be sent
         tablet = open_phone(script=True)
         tablet.page.clock.install()

@@ -24,7 +24,7 @@ def kiosk(open_phone: OpenPhone) -> Phone:
 
 def set_up(tablet: Phone, code: str = OPEN, key: str = SUBMIT_KEY) -> Phone:
     tablet.page.clock.install(time=MORNING)
-    tablet.look(KIOSK_LOOKS[0])
+    tablet.look(KIOSK_LOOKS["vi"][0])
     tablet.open(f"/{code}?kiosk=1")
     tablet.page.locator("#key").fill(key)
     tablet.page.locator("#setup button").click()

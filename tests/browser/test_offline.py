@@ -23,7 +23,7 @@ def switch_on(browser: Browser, survey: Survey, tmp_path: Path, test_name: str) 
         context = with_profile(browser, tmp_path / "profile")
         switched_on.append(context)
         phone = Phone(context, address_of(survey), test_name)
-        phone.page.set_default_timeout(15_000)
+        phone.page.set_default_timeout(30_000)
         return phone
 
     yield start

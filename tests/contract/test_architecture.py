@@ -33,6 +33,7 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/__mai
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/*.yaml"), *ROOT.glob("examples/**/*.md")]
 )
+NO_CONTEXT = click.Context(main)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -119,7 +120,7 @@ def test_every_entry_point_is_a_command_of_that_name(name: str) -> None:
 
 
 def test_the_installed_program_has_every_command() -> None:
-    assert set(main.commands) == {"settings", *ENTRY_POINTS}
+    assert set(main.list_commands(NO_CONTEXT)) == {"settings", *ENTRY_POINTS}
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
@@ -145,7 +146,7 @@ def unknown_command(words: list[str]) -> str | None:
                 return " ".join(words[: at + 1])
         elif isinstance(command, click.Group):
             # a page may name several at once: `sipas registry check/load`
-            found = [command.commands.get(name.strip(",.")) for name in word.split("/")]
+            found = [command.get_command(NO_CONTEXT, name.strip(",.")) for name in word.split("/")]
             if None in found:
                 return " ".join(words[: at + 1])
             command = found[0] or command

@@ -56,7 +56,7 @@ def test_a_citizen_scans_a_poster_answers_without_javascript_and_is_counted(
 
     context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(30_000)
     page.goto(address)
     opened = time.monotonic()
     questions = page.get_by_role("group")

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -91,10 +91,10 @@ def _spread(posters: Sequence[Poster], work: Callable[[Poster], R]) -> Iterator[
     if len(posters) <= FEW or cores == 1:
         yield map(work, posters)
         return
-    pool = ProcessPoolExecutor(cores, get_context("spawn"))
+    with _interrupts_held_back():
+        pool = ProcessPoolExecutor(cores, get_context("spawn"))
+        made = pool.map(work, posters)
     try:
-        with _interrupts_held_back():
-            made = pool.map(work, posters)
         yield made
     finally:
         pool.shutdown(cancel_futures=True)
@@ -104,9 +104,17 @@ def _spread(posters: Sequence[Poster], work: Callable[[Poster], R]) -> Iterator[
 def _interrupts_held_back() -> Iterator[None]:
     """Ctrl-C goes to every process of the terminal; those that are started in here never see it, from their first
     moment on, and this one sees it afterwards.
+
+    Children inherit what their thread blocks. Other threads do not block it, so it is also caught.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    caught: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    resource_tracker.ensure_running()  # where it starts later, it lets SIGINT through again
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if caught:
+            signal.raise_signal(signal.SIGINT)
