@@ -1,7 +1,7 @@
 """Tell the totals to the world: Kafka `tallies` for the notifier, the `shown` copies for the public.
 
-Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, and a
-mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and readers
+Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, shown, and
+a mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and readers
 keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
 
 In a new epoch everything is told again, for readers hold what another generation said: first every day of this
@@ -86,11 +86,14 @@ def publish_partition(telling: Telling, before: TallyKeys | None, now: datetime)
     marks = list(dirty)
     if whole:
         marks = sorted({*dirty, *_every_day(keys), *(_every_day(before) if before else ())})
+    told: dict[str, str] = {}
     for start in range(0, len(marks), AT_ONCE):
-        _publish_days(telling, marks[start : start + AT_ONCE], now, whole=whole)
+        told |= _publish_days(telling, marks[start : start + AT_ONCE], now, whole=whole)
     if whole:
         _publish_marker(telling, int(position["offset"]), now)
     show(keys, telling.epoch, [Mark.parse(mark) for mark in marks], switched=whole)
+    # last: whoever is killed before this tells and shows all of it once more
+    keys.slot.settle(keys.dirty, told)
     return True
 
 
@@ -100,13 +103,14 @@ def _every_day(keys: TallyKeys) -> Iterator[str]:
             yield f"{agency}/{day}"
 
 
-def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whole: bool) -> None:
+def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whole: bool) -> dict[str, str]:
+    """Returns the marks of what was told, as they were when it was read."""
     keys = telling.keys
     days = [Mark.parse(mark) for mark in marks]
     hashes = [key(*day) for day in days for key in (keys.total, keys.parts)]
     position, (dirty, as_of, *found) = keys.slot.snapshot([keys.dirty, keys.as_of(), *hashes])
     if position is None or is_rebuilding(position):
-        return
+        return {}
     version = (telling.epoch, int(position["offset"]))
     sent = []
     for index, (mark, day) in enumerate(zip(marks, days, strict=True)):
@@ -131,8 +135,8 @@ def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whol
             )
         )
     telling.publisher.wait(sent)
-    keys.slot.settle(keys.dirty, {mark: dirty[mark] for mark in marks if mark in dirty})
     metrics.PUBLISHED.inc(len(sent))
+    return {mark: dirty[mark] for mark in marks if mark in dirty}
 
 
 def _publish_marker(telling: Telling, offset: int, now: datetime) -> None:
