@@ -1,8 +1,8 @@
 """Tell the totals to the world: Kafka `tallies` for the notifier, the `shown` copies for the public.
 
-Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, shown, and
-a mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and readers
-keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
+Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, shown,
+and a mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and
+readers keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
 
 In a new epoch everything is told again, for readers hold what another generation said: first every day of this
 generation and of the one before it, then a marker, then the position notes the epoch as `marked`.
