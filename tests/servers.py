@@ -161,7 +161,7 @@ class Program:
             self.kill()
             raise TimeoutError(f"{error}\n{self.log[-2000:]}") from None
         if code := self.returncode:
-            self._forget()
+            self._forget(self._process)
             raise RuntimeError(f"{self.name} ended with {code}\n{self.log[-2000:]}")
         return self
 
@@ -174,14 +174,15 @@ class Program:
                 self.wait(timeout_s)
             except subprocess.TimeoutExpired:
                 self.kill()
-        self._forget()
+        self._forget(self._process)
 
     def kill(self) -> None:
-        """SIGKILL to it and to its children."""
-        if self.alive:
-            os.killpg(self.pid, signal.SIGKILL)
-            self.wait()
-        self._forget()
+        """SIGKILL to it and to its children; from any thread, also while another starts it anew."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
+        self._forget(process)
 
     def restart(self) -> Self:
         """The same port and data."""
@@ -201,10 +202,11 @@ class Program:
             raise RuntimeError(f"{self.name} was not started")
         return self._process.wait(timeout_s)
 
-    def _forget(self) -> None:
-        if self._process is not None:
-            GUARDIAN.tell("ended", self.pid)
-            self._process = None
+    def _forget(self, process: subprocess.Popen[bytes] | None) -> None:
+        if process is not None:
+            GUARDIAN.tell("ended", process.pid)
+            if self._process is process:
+                self._process = None
 
     def __enter__(self) -> Self:
         return self if self.alive else self.start()
