@@ -6,6 +6,7 @@ Exit code 0, 1 for what failed, 2 for wrong use or settings.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
@@ -38,6 +39,7 @@ class Commands(click.Group):
             raise click.ClickException(str(failure)) from failure
 
 
+@cache
 def _found() -> EntryPoints:
     return entry_points(group="sipas.commands")
 

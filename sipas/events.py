@@ -12,12 +12,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta, Struct
+
+E = TypeVar("E", bound=Struct)
 
 Headers = list[tuple[str, bytes]]
 
@@ -306,7 +308,7 @@ def type_of(record_headers: Iterable[tuple[str, bytes]]) -> str:
     return ""
 
 
-def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
+def _decode(decoder: msgspec.json.Decoder[E], value: bytes | None) -> E:
     if value is None:
         raise MalformedEvent("empty", "the record has no value")
     try:
@@ -319,7 +321,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
 
 def decode_response(value: bytes | None) -> Response:
     """Bytes of `responses` -> sheet. Raises `MalformedEvent`: empty, not-json, wrong-shape, no-answer."""
-    sheet: Response = _decode(_response, value)
+    sheet = _decode(_response, value)
     if not any(sheet.answers.values()):  # a level is at least 1
         raise MalformedEvent("no-answer", "the sheet answers nothing")
     return sheet
@@ -327,53 +329,44 @@ def decode_response(value: bytes | None) -> Response:
 
 def decode_comment(value: bytes | None) -> Comment:
     """Bytes of `comments`."""
-    decoded: Comment = _decode(_comment, value)
-    return decoded
+    return _decode(_comment, value)
 
 
 def decode_agency_day(value: bytes | None) -> AgencyDay:
     """Bytes of `tallies` whose type is an agency-day."""
-    decoded: AgencyDay = _decode(_agency_day, value)
-    return decoded
+    return _decode(_agency_day, value)
 
 
 def decode_rebuilt(value: bytes | None) -> Rebuilt:
     """Bytes of `tallies` whose type is the marker."""
-    decoded: Rebuilt = _decode(_rebuilt, value)
-    return decoded
+    return _decode(_rebuilt, value)
 
 
 def decode_alert(value: bytes | None) -> AlertChanged:
     """Bytes of `alerts` whose type is a change of state."""
-    decoded: AlertChanged = _decode(_alert, value)
-    return decoded
+    return _decode(_alert, value)
 
 
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
-    decoded: Delivered = _decode(_delivered, value)
-    return decoded
+    return _decode(_delivered, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:
     """Bytes of `decisions` whose type is a switch of the generation."""
-    decoded: GenerationSwitched = _decode(_switched, value)
-    return decoded
+    return _decode(_switched, value)
 
 
 def decode_frozen(value: bytes | None) -> ResultFrozen:
     """Bytes of `results` whose type is a frozen result."""
-    decoded: ResultFrozen = _decode(_frozen, value)
-    return decoded
+    return _decode(_frozen, value)
 
 
 def decode_scores(value: bytes | None) -> ScoresLoaded:
     """Bytes of `results` whose type is an official table."""
-    decoded: ScoresLoaded = _decode(_scores, value)
-    return decoded
+    return _decode(_scores, value)
 
 
 def decode_entry(value: bytes | None) -> Entry:
     """Bytes of `registry` and `people`."""
-    decoded: Entry = _decode(_entry, value)
-    return decoded
+    return _decode(_entry, value)

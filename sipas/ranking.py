@@ -135,6 +135,13 @@ def competition_ranks(best_first: Sequence[Fraction]) -> list[int]:
     return ranks
 
 
+def ranks_of(shares: Mapping[str, Fraction]) -> dict[str, int]:
+    """Give each name's rank, the largest share first; ties share one."""
+    # a fraction becomes the nearest float, so fractions need comparing only where floats are equal
+    best_first = sorted(shares, key=lambda name: (-float(shares[name]), -shares[name]))
+    return dict(zip(best_first, competition_ranks([shares[name] for name in best_first]), strict=True))
+
+
 def _check_comparable(indices: Sequence[Index]) -> None:
     for what, values in {
         "methods": {index.method for index in indices},

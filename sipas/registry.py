@@ -338,13 +338,19 @@ class _HasZone(Protocol):
     def namespace(self) -> str: ...
 
 
+def known_facts(facts: NamespaceFacts | None, namespace: str) -> NamespaceFacts:
+    """The facts of a namespace that was set up; raises `WrongNamespace` for another."""
+    if facts is None:
+        raise WrongNamespace(f"namespace {namespace} was never set up; run: sipas topics create")
+    return facts
+
+
 def check_namespace(facts: NamespaceFacts | None, settings: _HasZone, partition_count: int) -> NamespaceFacts:
     """The namespace's facts if `settings` and the live topics agree with them; raises `WrongNamespace` if not.
 
     `partition_count` is that of the responses topic as the cluster reports it.
     """
-    if facts is None:
-        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
+    facts = known_facts(facts, settings.namespace)
     if facts.timezone != settings.zone.key:
         raise WrongNamespace(
             f"namespace {settings.namespace} counts days in {facts.timezone}, but SIPAS_TIMEZONE is "

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from sipas.bands import BandScheme, Basis, Cut
 from sipas.index import rounded
-from sipas.ranking import competition_ranks, name_key, rank_change
+from sipas.ranking import name_key, rank_change, ranks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +176,4 @@ def _ranks(scores: Mapping[str, Score], basis: Basis) -> dict[str, int]:
     published = {unit: score.rank for unit, score in scores.items() if score.rank is not None}
     if published:
         return published
-    known = {unit: value for unit, score in scores.items() if (value := score.value(basis)) is not None}
-    best_first = sorted(known, key=lambda unit: -known[unit])
-    return dict(zip(best_first, competition_ranks([known[unit] for unit in best_first]), strict=True))
+    return ranks_of({unit: value for unit, score in scores.items() if (value := score.value(basis)) is not None})

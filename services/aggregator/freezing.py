@@ -41,8 +41,6 @@ from sipas.periods import Period
 from sipas.registry import Registry
 from sipas.tally_keys import Published, TallyKeys, is_rebuilding
 
-AS_OF = "%Y-%m-%dT%H:%MZ"
-
 
 class NotNow(Exception):
     """The ledger does not hold the whole log; the message says why."""
@@ -110,7 +108,7 @@ def cut_of(keys: TallyKeys, period: Period) -> Cut:
     return Cut(
         int(position["next_offset"]),
         days,
-        {agency: datetime.strptime(told, AS_OF).replace(tzinfo=UTC) for agency, told in as_of.items()},
+        {agency: datetime.fromisoformat(told) for agency, told in as_of.items()},
     )
 
 

@@ -18,18 +18,18 @@ from services.board.alerts import Alert, AlertKey
 from services.board.auth import may_read_live, require_read_key
 from services.board.comments import readable
 from services.board.dated import DatedRegistry
-from services.board.figure_views import FigureViews
+from services.board.figure_views import FigureViews, check_agency, reader_and_method
 from services.board.figures import methods_in_use
 from services.board.paging import page_of
 from services.board.parts import Parts
 from services.board.rankings import ranking_of
 from services.board.reading import Question
+from services.board.scores import band_schemes
 from services.board.scores_api import score_routes
 from services.board.wording import wrong
-from sipas.bands import load_bands
 from sipas.methods import Text as MethodText
 from sipas.periods import Period
-from sipas.problems import CONTENT_TYPE, KINDS, Problem, Text
+from sipas.problems import CONTENT_TYPE, KINDS, Problem
 from sipas.ranking import name_key
 from sipas.registry import Names
 
@@ -157,7 +157,6 @@ class _Views:
     def __init__(self, parts: Parts, registries: DatedRegistry) -> None:
         self._parts = parts
         self._registries = registries
-        self._bands = load_bands()
 
     def agencies(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """All agencies with the index of a period; live, also those counted but not in the registry."""
@@ -202,15 +201,13 @@ class _Views:
 
     def index(self, asked: Mapping[str, Any], agency: str) -> dict[str, object]:
         """The index of an agency in a period."""
-        live = self._check(agency)
-        [figure] = self._parts.figures.of(
-            [Question(agency, self._method(asked, agency), self._parts.period(asked["period"]))], live=live
-        )
+        live, method = reader_and_method(self._parts, asked, agency)
+        [figure] = self._parts.figures.of([Question(agency, method, self._parts.period(asked["period"]))], live=live)
         return figure.as_json()
 
     def series(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
         """The index of an agency for each day or month, oldest first."""
-        live, method = self._check(agency), self._method(asked, agency)
+        live, method = reader_and_method(self._parts, asked, agency)
         all_times = self._times(asked)
         times, next_ = page_of(all_times, lambda time: time.text, limit=asked.get("limit"), cursor=asked.get("cursor"))
         figures = self._parts.figures.of([Question(agency, method, time) for time in times], live=live)
@@ -227,7 +224,7 @@ class _Views:
     def rankings(self, asked: Mapping[str, Any]) -> Response:
         """The agencies of a block, best first, by one method; those with few sheets stand last, without a rank."""
         parts = self._parts
-        scheme = self._bands.get(asked["bands"]) if "bands" in asked else None
+        scheme = band_schemes().get(asked["bands"]) if "bands" in asked else None
         if "bands" in asked and scheme is None:
             raise Problem("invalid", errors=[wrong("bands", "unknown-bands")])
         found = ranking_of(
@@ -283,21 +280,10 @@ class _Views:
         """What citizens wrote about an agency on a day, from the next working day on. Needs a key of scope read."""
         parts = self._parts
         require_read_key(request.headers.get("Authorization"), parts.registry())
-        self._check(agency)
+        check_agency(parts, agency)
         day = asked["day"]
         comments = readable(parts.comments, agency, day, today=parts.today(), holidays=parts.holidays)
         return {"agency": agency, "day": day, "comments": comments}
-
-    def _check(self, agency: str) -> bool:
-        """Whether the reader may read live; raises `Problem` unknown-agency. Live, an unlisted one is known."""
-        registry = self._parts.registry()
-        live = _live(registry)
-        if registry.agency(agency) or (live and agency in self._parts.figures.counted_agencies()):
-            return live
-        raise Problem("unknown-agency", detail=Text("Xem /v1/agencies", "See /v1/agencies"))
-
-    def _method(self, asked: Mapping[str, Any], agency: str) -> str:
-        return self._parts.method(asked.get("method"), methods_in_use(self._parts.registry()).get(agency))
 
     def _about(self, method: str | None) -> Names:
         text = self._parts.methods[self._parts.method(method, None)].about

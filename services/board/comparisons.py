@@ -54,8 +54,14 @@ def comparison_of(parts: Parts, agency: str, method: str, period: Period, *, liv
 
 def _earlier(now: Figure, figures: Sequence[Figure]) -> Earlier:
     """`figures`: of the method of now, then of the others."""
+    figure = by_its_method(figures)
+    if figure is not figures[0]:
+        return Earlier(figure, None, breaks=True)
+    return Earlier(figure, change(now.index, figure.index) if now.tells and figure.tells else None, breaks=False)
+
+
+def by_its_method(figures: Sequence[Figure]) -> Figure:
+    """Of a time's figures by several methods the first, or that with most sheets where the first has none."""
     same, *others = figures
     most = max(others, key=lambda figure: figure.index.responses, default=same)
-    if not same.index.responses and most.index.responses:
-        return Earlier(most, None, breaks=True)
-    return Earlier(same, change(now.index, same.index) if now.tells and same.tells else None, breaks=False)
+    return most if not same.index.responses and most.index.responses else same

@@ -35,7 +35,7 @@ class FigureViews:
 
     def comparison(self, asked: Mapping[str, Any], agency: str) -> dict[str, Any]:
         """A period beside the one before it and the same of last year, and whether chance explains the change."""
-        live, method = self._asked(asked, agency)
+        live, method = reader_and_method(self._parts, asked, agency)
         found = comparison_of(self._parts, agency, method, self._parts.period(asked["period"]), live=live)
         return {
             "now": found.now.as_json(),
@@ -154,20 +154,27 @@ class FigureViews:
             if is_current(agency) or figure.index.responses
         ]
 
-    def _asked(self, asked: Mapping[str, Any], agency: str) -> tuple[bool, str]:
-        """Whether the reader may read live, and the method; raises `Problem` unknown-agency."""
-        registry = self._parts.registry()
-        live = may_read_live(request.headers.get("Authorization"), registry)
-        if not (registry.agency(agency) or (live and agency in self._parts.figures.counted_agencies())):
-            raise Problem("unknown-agency", detail=Text("Xem /v1/agencies", "See /v1/agencies"))
-        return live, self._parts.method(asked.get("method"), methods_in_use(registry).get(agency))
-
     def _figure(self, asked: Mapping[str, Any], agency: str) -> tuple[Figure, str, int | None]:
         """The figure, its method, and the minimum that holds for its cells."""
-        live, method = self._asked(asked, agency)
+        live, method = reader_and_method(self._parts, asked, agency)
         period = self._parts.period(asked["period"])
         [figure] = self._parts.figures.of([Question(agency, method, period)], live=live)
         return figure, method, None if live else self._parts.publication_minimum
+
+
+def check_agency(parts: Parts, agency: str) -> bool:
+    """Whether the reader may read live; raises `Problem` unknown-agency. Live, an unlisted one is known."""
+    registry = parts.registry()
+    live = may_read_live(request.headers.get("Authorization"), registry)
+    if registry.agency(agency) or (live and agency in parts.figures.counted_agencies()):
+        return live
+    raise Problem("unknown-agency", detail=Text("Xem /v1/agencies", "See /v1/agencies"))
+
+
+def reader_and_method(parts: Parts, asked: Mapping[str, Any], agency: str) -> tuple[bool, str]:
+    """Whether the reader may read live, and by which method; raises `Problem` unknown-agency or invalid."""
+    live = check_agency(parts, agency)
+    return live, parts.method(asked.get("method"), methods_in_use(parts.registry()).get(agency))
 
 
 def _open(figure: Figure) -> Tally | None:

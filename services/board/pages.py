@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.board.cells import factors_of
-from services.board.comparisons import comparison_of
+from services.board.comparisons import by_its_method, comparison_of
 from services.board.dated import DatedRegistry
 from services.board.figures import Figure, methods_in_use
 from services.board.formats import Language, count_text, day_text, decimal_text, minute_text, percent_text
@@ -97,19 +97,24 @@ def asked_by(arguments: Mapping[str, str]) -> Asked:
     )
 
 
+def templates() -> Environment:
+    """All templates of the board."""
+    return Environment(
+        loader=PackageLoader("services.board"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class Pages:
     """The board's pages as texts."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._registries = DatedRegistry(parts.registry, parts.today)
-        self._templates = Environment(
-            loader=PackageLoader("services.board"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = templates()
 
     def board(self, asked: Asked) -> str:
         """All agencies by block."""
@@ -220,9 +225,7 @@ class Pages:
         )
         found = []
         for time in times:
-            same, *others = [next(figures) for _ in methods]
-            most = max(others, key=lambda figure: figure.index.responses, default=same)
-            figure = most if not same.index.responses and most.index.responses else same
+            figure = by_its_method([next(figures) for _ in methods])
             found.append(Part(day_text(time.first) if time.first == time.last else f"{time.first:%m/%Y}", figure))
         return found
 

@@ -9,7 +9,7 @@ import click
 from services.board.entries import write_entries
 from services.board.list_files import Source, read_files
 from services.board.registry_file import word
-from services.board.source_argument import SourceArgument
+from services.board.source_argument import SourceArgument, stop_at
 from sipas.broker import Topics
 from sipas.events import Entry
 from sipas.follower import read_whole
@@ -45,10 +45,7 @@ def load(file: Source) -> None:
     things, faults = read_files([file], LISTS)
     if not faults:
         faults = _contradictions(things, read_whole(settings.bootstrap, topics.registry, Registry.fold(())))
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    if faults:
-        raise click.ClickException(f"{len(faults)} wrong; nobody was recorded")
+    stop_at(faults, "nobody was recorded")
     recorded = read_whole(settings.bootstrap, topics.people, People.fold(())).entries
     changed = [entry for entry in map(_entry, things) if recorded.get(entry.id) != entry]
     write_entries(settings, "people", changed)

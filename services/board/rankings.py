@@ -18,7 +18,7 @@ from services.board.wording import wrong
 from sipas.bands import BandScheme, Cut
 from sipas.periods import Period
 from sipas.problems import Problem
-from sipas.ranking import Ranked, competition_ranks, rank, rank_change
+from sipas.ranking import Ranked, rank, rank_change, ranks_of
 from sipas.registry import Agency, Registry
 
 RETRY_AFTER = {"Retry-After": "5"}
@@ -60,10 +60,11 @@ def ranking_of(
     live: bool,
 ) -> Ranking:
     """Rank a block. Raises `Problem` invalid or rebuilding."""
-    if block not in registries.on(period).blocks:
+    registry = registries.on(period)
+    if block not in registry.blocks:
         raise Problem("invalid", errors=[wrong("block", "unknown-block")])
-    members = _members(registries.on(period), block)
-    method = parts.method(method, method_of_block(methods_in_use(registries.on(period)), members))
+    members = _members(registry, block)
+    method = parts.method(method, method_of_block(methods_in_use(registry), members))
     if parts.methods[method].aggregation != "pooled":
         raise Problem("invalid", errors=[wrong("method", "not-rankable")])
     earlier = (period.previous(), period.year_before())
@@ -71,7 +72,7 @@ def ranking_of(
         Question(agency, method, then, days=False)
         for then in dict.fromkeys(earlier)
         if then
-        for agency in _then(registries, block, then)
+        for agency in _members(registries.on(then), block)
     ]
     figures = parts.figures.of([Question(agency, method, period) for agency in members], live=live)
     shares = parts.figures.shares(before, live=live)
@@ -121,21 +122,15 @@ def _members(registry: Registry, block: str) -> dict[str, Agency]:
     return {agency.id: agency for agency in registry.agencies.values() if agency.block == block}
 
 
-def _then(registries: DatedRegistry, block: str, period: Period) -> Mapping[str, Agency]:
-    return _members(registries.on(period), block)
-
-
 def _ranks(shares: Mapping[str, Share], minimum: int) -> dict[str, int]:
     """The ranks alone, by the same rule as the ranking's own."""
-    ranked = [
-        (-share.value, agency)
-        for agency, share in shares.items()
-        if share.value is not None and share.responses >= minimum
-    ]
-    # floats first: fractions are compared only where floats are equal
-    best_first = sorted(ranked, key=lambda one: (float(one[0]), one[0]))
-    ranks = competition_ranks([share for share, _ in best_first])
-    return {agency: rank for rank, (_, agency) in zip(ranks, best_first, strict=True)}
+    return ranks_of(
+        {
+            agency: share.value
+            for agency, share in shares.items()
+            if share.value is not None and share.responses >= minimum
+        }
+    )
 
 
 def _band(scheme: BandScheme | None, place: Ranked) -> Cut | None:

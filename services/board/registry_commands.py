@@ -20,13 +20,13 @@ from services.board.list_files import Source, in_order
 from services.board.registry_file import Wanted
 from services.board.registry_rows import registry_rows
 from services.board.revoke_command import revoke
-from services.board.source_argument import SourceArgument
+from services.board.source_argument import SourceArgument, stop_at
 from sipas.broker import Topics
 from sipas.codes import new_code, printed
 from sipas.follower import read_whole
 from sipas.methods import load_methods
 from sipas.provinces import load_provinces
-from sipas.registry import Registry, WrongNamespace
+from sipas.registry import Registry, known_facts
 from sipas.settings import KafkaSettings, load_or_exit
 from sipas.tables.lists import Fault
 
@@ -64,7 +64,7 @@ def check(files: tuple[Source, ...], table: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([fault.as_plain() for fault in faults], ensure_ascii=False, indent=1))
         raise SystemExit(1 if faults else 0)
-    _stop_at(faults)
+    stop_at(faults)
     counts = ", ".join(
         f"{sum(1 for one in wanted if one.kind == kind)} {name}" for name, kind in registry_file.KIND_OF_LIST.items()
     )
@@ -163,17 +163,16 @@ def _recorded(settings: KafkaSettings) -> Registry:
 def _changes(settings: KafkaSettings, files: Sequence[Source], table: str | None) -> list[Change]:
     """What has to be written; exits with every fault of the files if they have any."""
     wanted, faults = registry_file.read(files, load_methods(), load_provinces(), table)
-    _stop_at(faults)
+    stop_at(faults)
     recorded = _recorded(settings)
-    if recorded.facts is None:
-        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
-    if any(file.is_sample for file in files) and not recorded.facts.demo:
+    facts = known_facts(recorded.facts, settings.namespace)
+    if any(file.is_sample for file in files) and not facts.demo:
         raise click.ClickException(
             f"namespace {settings.namespace} is not a demo, and what is loaded can never be removed; "
             "for made-up data take a namespace of its own, made with SIPAS_DEMO=true"
         )
-    changes, faults = _against(recorded, wanted, files, datetime.now(ZoneInfo(recorded.facts.timezone)))
-    _stop_at(faults)
+    changes, faults = _against(recorded, wanted, files, datetime.now(ZoneInfo(facts.timezone)))
+    stop_at(faults)
     return changes
 
 
@@ -184,13 +183,6 @@ def _against(
     future = recorded.updated(change.entry for change in changes)
     faults = registry_file.references(wanted, [*problems, *future.problems])
     return changes, in_order(faults, [file.name for file in files])
-
-
-def _stop_at(faults: Sequence[Fault]) -> None:
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    if faults:
-        raise click.ClickException(f"{len(faults)} wrong; nothing was recorded")
 
 
 def _print(changes: Sequence[Change]) -> None:

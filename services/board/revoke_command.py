@@ -14,7 +14,7 @@ from services.board.revocation import CannotRevoke, revocation, same_under
 from sipas.broker import Topics
 from sipas.codes import new_code, normalise, printed
 from sipas.follower import read_whole
-from sipas.registry import Registry, WrongNamespace
+from sipas.registry import Registry, known_facts
 from sipas.settings import KafkaSettings, load_or_exit
 
 
@@ -44,9 +44,8 @@ def revoke(code: str, successor: str | None, new: bool, reason: str | None, as_j
         raise click.UsageError("--new and --replaced-by exclude each other")
     settings = load_or_exit(KafkaSettings)
     recorded = read_whole(settings.bootstrap, Topics(settings.namespace).registry, Registry.fold(()))
-    if recorded.facts is None:
-        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
-    today = datetime.now(ZoneInfo(recorded.facts.timezone)).date()
+    facts = known_facts(recorded.facts, settings.namespace)
+    today = datetime.now(ZoneInfo(facts.timezone)).date()
     entries = []
     try:
         if new:

@@ -20,26 +20,15 @@ from services.board import scores_file
 from services.board.list_files import Source
 from services.board.scores import PACKAGED, ScoreBook, place_of, with_tables
 from services.board.scores_file import SAMPLE_MARK, Wanted
+from services.board.source_argument import SourceArgument, stop_at
 from sipas import events
 from sipas.broker import Topics, WholeTopicReader, Written, publish_together
 from sipas.events import ScoreLine, ScoresLoaded
 from sipas.follower import read_whole
-from sipas.registry import Registry, WrongNamespace
+from sipas.registry import Registry, known_facts
 from sipas.settings import KafkaSettings, load_or_exit
-from sipas.tables.lists import Fault
 
-
-class _File(click.ParamType[Source]):
-    name = "file"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Source:
-        try:
-            return Source(value, Path(value).read_bytes())
-        except OSError as reason:
-            self.fail(f"{value} cannot be read: {reason.strerror}", param, ctx)
-
-
-FILES = click.argument("files", type=_File(), nargs=-1, required=True, metavar="FILE...")
+FILES = click.argument("files", type=SourceArgument(), nargs=-1, required=True, metavar="FILE...")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +82,7 @@ def check(files: tuple[Source, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([fault.as_plain() for fault in faults], ensure_ascii=False, indent=1))
         raise SystemExit(1 if faults else 0)
-    _stop_at(faults)
+    stop_at(faults)
     for table in wanted:
         click.echo(f"{table.place}: {len(table.lines)} units")
     click.echo(f"{', '.join(file.name for file in files)}: right, {len(wanted)} tables")
@@ -110,9 +99,7 @@ def load(files: tuple[Source, ...], reason: str | None) -> None:
     settings = load_or_exit(KafkaSettings)
     wanted = _read(files)
     registry = read_whole(settings.bootstrap, Topics(settings.namespace).registry, Registry.fold(()))
-    if registry.facts is None:
-        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
-    if not registry.facts.demo and any(table.is_sample for table in wanted):
+    if not known_facts(registry.facts, settings.namespace).demo and any(table.is_sample for table in wanted):
         raise click.ClickException(
             f"some sources say {SAMPLE_MARK}, and namespace {settings.namespace} is not a demo; what is recorded can"
             " never be removed"
@@ -188,15 +175,8 @@ def export(xlsx: Path | None, as_json: bool) -> None:
 
 def _read(files: Sequence[Source]) -> list[Wanted]:
     wanted, faults = scores_file.read(files)
-    _stop_at(faults)
+    stop_at(faults)
     return wanted
-
-
-def _stop_at(faults: Sequence[Fault]) -> None:
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    if faults:
-        raise click.ClickException(f"{len(faults)} wrong; nothing was recorded")
 
 
 def _recorded(settings: KafkaSettings) -> ScoreBook:

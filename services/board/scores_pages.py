@@ -14,10 +14,9 @@ from urllib.parse import urlencode
 
 import yaml
 from flask import Flask, Response, request
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from services.board.formats import Language, count_text, decimal_text, percent_text
-from services.board.pages import DEFAULT_PERIOD, HEADERS, Asked
+from services.board.pages import DEFAULT_PERIOD, HEADERS, Asked, templates
 from services.board.parts import Parts
 from services.board.scores import PACKAGED, Place, ScoreBook
 from services.board.scores_drawing import HEIGHT, LEFT, RIGHT, WIDTH, Point, drawing
@@ -41,7 +40,7 @@ PAGE_HEADERS = {
     **HEADERS,
     "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
 }
-MINUS, NO_BREAK = "−", "\u00a0"
+MINUS = "−"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +68,7 @@ class ScoresPage:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._templates = Environment(
-            loader=PackageLoader("services.board"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = templates()
 
     def render(self, arguments: Mapping[str, str]) -> str:
         """The table that the query asks for or the nearest one. Raises `Problem` unknown-scoreboard."""

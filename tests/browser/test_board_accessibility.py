@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -43,11 +43,11 @@ def address(redis_server: RedisServer) -> Iterator[str]:
 @pytest.mark.parametrize("path", ["/", "/rankings?block=so", "/agencies/so-y-te"])
 @pytest.mark.parametrize(("width", "language", "scheme"), [(360, "vi", "light"), (1280, "en", "dark")])
 def test_a_page_of_the_board_can_be_read_by_everybody(
-    browser: "Browser", address: str, path: str, width: int, language: str, scheme: str
+    browser: "Browser", address: str, path: str, width: int, language: str, scheme: Literal["light", "dark"]
 ) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 800},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
     )
     page = context.new_page()
     page.goto(f"{address}{path}{'&' if '?' in path else '?'}lang={language}")

@@ -5,27 +5,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import pytest
-
 from tests.servers import wait_until
-from tests.system.running_stack import BOARD, REDIS, ROOT, SURVEY, RunningStack, free_ports
+from tests.system.running_stack import BOARD, REDIS, ROOT, SURVEY, RunningStack
 
 REAL = ROOT / "examples" / "real-monthly-counts.csv"
 ANSWERS = {"ACCESS": 4, "PROC": 5, "STAFF": 5, "RESULT": 2, "FEEDBACK": None}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(tmp_path_factory.mktemp("backbone") / "home", free_ports())
-    try:
-        running.wait_until_ready()
-        yield running
-    finally:
-        running.discard()
 
 
 def post(stack: RunningStack, body: dict, scope: str | None = "submit") -> tuple[int, dict]:

@@ -3,30 +3,18 @@ an administrator and a citizen meet it: nothing of ours is imported, the telepho
 """
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pypdfium2
-import pytest
 import zxingcpp
 from playwright.sync_api import Browser
 
 from tests.servers import wait_until
-from tests.system.running_stack import BOARD, SURVEY, RunningStack, free_ports
+from tests.system.running_stack import BOARD, SURVEY, RunningStack
 
 CODE, AGENCY = "7H7ZGPHX43", "so-noi-vu"
 DPI = 300
 READ_S = 4
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(tmp_path_factory.mktemp("minute") / "home", free_ports())
-    try:
-        running.wait_until_ready()
-        yield running
-    finally:
-        running.discard()
 
 
 def scan(poster: Path) -> str:

@@ -18,11 +18,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
 
-import pytest
 import redis
 
 from tests.servers import wait_until
-from tests.system.running_stack import BOARD, KAFKA, LIMITER, REDIS, SURVEY, RunningStack, free_ports
+from tests.system.running_stack import BOARD, KAFKA, LIMITER, REDIS, SURVEY, RunningStack
 
 CLIENT = "127.0.0.77"
 """Where the citizen's requests come from: the loopback has more than one address."""
@@ -150,16 +149,6 @@ class Hidden(HTMLParser):
         given = dict(attributes)
         if tag == "input" and given.get("type") == "hidden":
             self.fields[given["name"] or ""] = given.get("value") or ""
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    running = RunningStack(tmp_path_factory.mktemp("private") / "home", free_ports())
-    try:
-        running.wait_until_ready()
-        yield running
-    finally:
-        running.discard()
 
 
 def test_nothing_that_a_client_lets_slip_is_written_down(stack: RunningStack) -> None:

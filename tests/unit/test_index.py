@@ -15,6 +15,7 @@ from sipas.index import AGGREGATIONS, Index, index_of, interval, percent, rounde
 from sipas.precision import precision, wilson
 from sipas.tally import Tally
 from tests.simulated_periods import simulated_days
+from tests.unit.worked_examples import V3
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,7 @@ def shown(tally, aggregation="pooled"):
 # --- the percentage: the worked examples of docs/method.md ---------------------------------------------------------
 
 UNEQUAL = counts(A=(1, 1, 8, 60, 30), B=(0, 2, 8, 20, 10))
-FULL = {
-    "ACCESS": [[0, 1, 9, 60, 50], [1, 2, 12, 65, 40], [0, 3, 15, 62, 40], [1, 1, 13, 70, 35]],
-    "PROC": [[0, 2, 10, 58, 50], [0, 1, 12, 60, 47], [2, 4, 14, 60, 40], [0, 0, 6, 54, 60], [3, 7, 20, 55, 35]],
-    "STAFF": [
-        [0, 1, 5, 50, 64],
-        [0, 2, 8, 55, 55],
-        [0, 3, 10, 57, 50],
-        [1, 2, 9, 58, 50],
-        [0, 2, 11, 60, 47],
-        [0, 1, 6, 60, 53],
-    ],
-    "RESULT": [[0, 0, 4, 56, 60], [0, 1, 5, 58, 56], [0, 1, 4, 60, 55]],
-    "FEEDBACK": [[1, 3, 10, 20, 6], [2, 4, 12, 16, 6], [3, 5, 14, 14, 4], [4, 6, 12, 14, 4]],
-}
-TWENTY_TWO = counts(**{f"{factor}_{n}": levels for factor, rows in FULL.items() for n, levels in enumerate(rows, 1)})
+TWENTY_TWO = counts(**{f"{factor}_{n}": levels for factor, rows in V3.items() for n, levels in enumerate(rows, 1)})
 
 
 @pytest.mark.parametrize(

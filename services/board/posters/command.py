@@ -19,7 +19,7 @@ from services.board.posters.typesetting import AddressTooLong
 from sipas.broker import Topics
 from sipas.codes import normalise
 from sipas.follower import read_whole
-from sipas.registry import Registry, WrongNamespace
+from sipas.registry import Registry, known_facts
 from sipas.settings import PublicSettings, load_or_exit
 
 
@@ -67,9 +67,8 @@ def poster(
         raise click.UsageError("say which counters: one of --counter, --agency, --place, --all")
     settings = load_or_exit(PublicSettings, {"SIPAS_PUBLIC_URL": url})
     newest = read_whole(settings.bootstrap, Topics(settings.namespace).registry, Registry.fold(()))
-    if newest.facts is None:
-        raise WrongNamespace(f"namespace {settings.namespace} was never set up; run: sipas topics create")
-    today = datetime.now(ZoneInfo(newest.facts.timezone)).date()
+    facts = known_facts(newest.facts, settings.namespace)
+    today = datetime.now(ZoneInfo(facts.timezone)).date()
     registry = newest.as_of(today)
     try:
         if codes:
