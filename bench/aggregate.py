@@ -24,6 +24,7 @@ from bench.machine import machine
 from sipas.broker import Log, Publisher, Topics
 from sipas.events import Response, encode, headers
 from sipas.ledger import Ledgers
+from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
 from tests.servers import KafkaServer, RedisServer
 from tests.survey_stack import set_up_namespace
@@ -119,8 +120,8 @@ def main() -> None:
         for number in range(PARTITIONS):
             keys = TallyKeys.of(ledgers, number)
             for agency in range(options.agencies):
-                [total] = ledgers.hashes([keys.total(f"agency-{agency}", "quick-5@1", "2026-11")])
-                counted += int(total.get("responses", 0))
+                [total] = ledgers.values([keys.total(f"agency-{agency}", "quick-5@1", "2026-11")])
+                counted += layouts()["quick-5@1"].unpack(total)[0]
         if counted != options.sheets or sum(ends.values()) != options.sheets:
             raise SystemExit(f"counted {counted} of {options.sheets}: a wrong count is no measurement")
         print(machine())

@@ -2,7 +2,7 @@
 
     python -m bench.memory [--agencies 20] [--days 92] [--sheets 20] [--counters 4]
 
-Folds and commits sheets of every day as the aggregator does and shows them to the public, with five questions and with
+Folds and commits sheets of every day as the aggregator does, with what the public may see, with five questions and with
 22, into a Redis of its own, and divides what its memory grew by. Printed for each kind of key, by MEMORY USAGE, and
 without the ids of counted sheets, which belong to the sheets of two months and not to an agency-day.
 """
@@ -21,9 +21,9 @@ from uuid import UUID
 import redis
 
 from bench.machine import machine
-from services.aggregator.counting import load_criteria, writes_of
+from services.aggregator.counting import commit, load_criteria
 from services.aggregator.fold import Shelves, fold, sheet_of
-from services.aggregator.publish import Mark, show
+from services.aggregator.steps import Waiting
 from sipas.events import Response
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
@@ -73,21 +73,20 @@ def measure(method: str, options: argparse.Namespace) -> None:
         keys = TallyKeys.of(ledgers, 0)
         keys.slot.create(0, {"offset": -1})
         empty = client.info("memory")["used_memory"]
-        dice, criteria, as_of = random.Random(1), load_criteria(), {}
-        for offset, (day, responses) in enumerate(sheets_of(dice, method, codes, options)):
-            folded = fold([sheet_of(one, criteria) for one in responses], {}, Shelves())
-            keys.slot.commit(offset, {"next_offset": offset + 1}, writes_of(folded, keys, as_of))
-            marks = [Mark(agency, method, day.isoformat()) for agency in {one.agency for one in responses}]
+        dice, criteria, waiting = random.Random(1), load_criteria(), dict[str, Waiting]()
+        for offset, (_, responses) in enumerate(sheets_of(dice, method, codes, options)):
+            folded = fold([sheet_of(one, criteria) for one in responses], {}, Shelves(), waiting)
+            waiting.update(folded.waiting)
+            commit(folded, keys, offset, {"next_offset": offset + 1})
             keys.slot.settle(keys.dirty, keys.slot.snapshot([keys.dirty])[1][0])
-            show(keys, 0, marks)
         grown = client.info("memory")["used_memory"] - empty
         sizes: Counter[str] = Counter()
         for key in client.scan_iter(count=1000):
             name = key.decode().split(":")
-            kind = f"{name[1]} {name[3]}" + (" by day" if name[-1].count("-") == 2 else "")
+            kind = name[3] + (" by day" if len(name) > 6 else "")
             sizes[kind] += client.memory_usage(key, samples=0)
         agency_days = options.agencies * options.days
-        ids = sum(size for kind, size in sizes.items() if kind.endswith(" seen"))
+        ids = sum(size for kind, size in sizes.items() if kind == "seen")
         print(f"{method}, {len(codes)} questions: {(grown - ids) / agency_days:,.0f} bytes an agency-day, all of it")
         for kind, size in sizes.most_common():
             print(f"    {size / agency_days:8,.0f}  {kind}")

@@ -15,6 +15,7 @@ import random
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,11 +30,14 @@ from services.board.app import make_app
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
+from services.board.scores import ScoreBook
 from sipas.broker import partition_of
 from sipas.events import Entry
 from sipas.ledger import Ledgers, Writes
 from sipas.methods import load_methods
+from sipas.packed import Vector, added, layouts
 from sipas.registry import Registry
+from sipas.tally import sheet_fields
 from sipas.tally_keys import ALL_AGENCIES, TallyKeys
 from tests.servers import RedisServer
 
@@ -41,19 +45,17 @@ PARTITIONS = 12
 NOW = datetime(2026, 12, 30, 3, 30, tzinfo=UTC)
 CODES = ("ACCESS", "PROC", "STAFF", "RESULT", "FEEDBACK")
 METHOD = "quick-5@1"
+LAYOUT = layouts()[METHOD]
 SHEETS = 12
 
 
-def fields_of(dice: random.Random, share: float) -> dict[str, int]:
+def vector_of(dice: random.Random, share: float) -> Vector:
     """One agency-day of five questions."""
-    fields: dict[str, int] = {"responses": SHEETS}
+    fields: Counter[str] = Counter()
     for _ in range(SHEETS):
-        levels = [dice.choice((4, 5)) if dice.random() < share else dice.choice((1, 2, 3)) for _ in CODES]
-        for code, level in zip(CODES, levels, strict=True):
-            fields[f"{code}:{level}"] = fields.get(f"{code}:{level}", 0) + 1
-        cell = f"{sum(level >= 4 for level in levels)}/{len(levels)}"
-        fields[cell] = fields.get(cell, 0) + 1
-    return fields
+        answers = {code: dice.choice((4, 5)) if dice.random() < share else dice.choice((1, 2, 3)) for code in CODES}
+        fields.update(sheet_fields(answers))
+    return LAYOUT.vector(fields)
 
 
 class Board:
@@ -85,6 +87,7 @@ class Board:
         parts = Parts(
             registry=lambda: registry,
             alerts=AlertBook,
+            scores=ScoreBook,
             comments=lambda _agency, _day: [],
             figures=Figures(TallyReader(self.ledgers, PARTITIONS), load_methods(), 5),
             methods=load_methods(),
@@ -100,19 +103,18 @@ class Board:
     def _fill(self) -> None:
         days = [NOW.date() - timedelta(days=number) for number in range(400)]
         days = [day.isoformat() for day in days if day.weekday() < 5]
-        pool = [[fields_of(self.dice, share / 100) for _ in range(20)] for share in range(70, 96)]
+        pool = [[vector_of(self.dice, share / 100) for _ in range(20)] for share in range(70, 96)]
         for name in self.names:
             keys = self.keys[partition_of(name, PARTITIONS)]
-            own, months = self.dice.choice(pool), dict[str, dict[str, int]]()
+            own, wider = self.dice.choice(pool), dict[str, list[Vector]]()
             pipeline = self.client.pipeline(transaction=False)
             for day in days:
-                fields = self.dice.choice(own)
-                month = months.setdefault(day[:7], {})
-                for field, number in fields.items():
-                    month[field] = month.get(field, 0) + number
-                pipeline.hset(keys.total(name, METHOD, day, shown=True), mapping=fields)
-            for time_, fields in months.items():
-                pipeline.hset(keys.total(name, METHOD, time_, shown=True), mapping=fields)
+                vector = self.dice.choice(own)
+                for time_ in (day[:7], day[:4]):
+                    wider.setdefault(time_, []).append(vector)
+                pipeline.hset(*keys.total(name, METHOD, day, shown=True), LAYOUT.pack(vector))
+            for time_, vectors in wider.items():
+                pipeline.hset(*keys.total(name, METHOD, time_, shown=True), LAYOUT.pack(added(vectors)))
             pipeline.hset(keys.as_of(shown=True), name, NOW.isoformat())
             pipeline.execute()
 
@@ -126,15 +128,18 @@ class Board:
     def count(self, number: int) -> None:
         """Some agencies get five sheets each, and the public sees them."""
         today = NOW.date().isoformat()
-        fields = {"responses": 5, "ACCESS:5": 5, "1/1": 5}
+        five = LAYOUT.vector({"responses": 5, "ACCESS:5": 5, "1/1": 5})
         for name in self.dice.sample(self.names, number):
             partition = partition_of(name, PARTITIONS)
-            keys, offset = self.keys[partition], self.offsets[partition]
-            times = [keys.total(name, METHOD, at, shown=True) for at in (today, today[:7])]
-            keys.slot.commit(offset, {"next_offset": offset + 5}, Writes(increments=dict.fromkeys(times, fields)))
-            self.offsets[partition] = offset + 5
-            for field in (name, ALL_AGENCIES):
-                self.client.hincrby(keys.moves, field, 1)
+            keys, offset = self.keys[partition], self.offsets[partition] + 5
+            fields: dict[str, dict[str, bytes | str]] = {}
+            for at in (today, today[:7], today[:4]):
+                place = keys.total(name, METHOD, at, shown=True)
+                [stored] = self.ledgers.values([place])
+                fields.setdefault(place.key, {})[place.field] = LAYOUT.pack(added([LAYOUT.unpack(stored), five]))
+            fields[keys.changed(shown=True)] = {name: str(offset), ALL_AGENCIES: str(offset)}
+            keys.slot.commit(self.offsets[partition], {"next_offset": offset}, Writes(fields=dict(fields)))
+            self.offsets[partition] = offset
 
 
 def timed(what: str, times: int, ask: Callable[[], object], before: Callable[[], object] = lambda: None) -> None:

@@ -31,6 +31,7 @@ from services.aggregator.replay import Plan, run
 from sipas.broker import Publisher, Topics
 from sipas.events import Response, encode, headers
 from sipas.ledger import Ledgers
+from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
 from tests.servers import KafkaServer, RedisServer
 from tests.survey_stack import set_up_namespace
@@ -66,13 +67,13 @@ def write_log(bootstrap: str, namespace: str, options: argparse.Namespace) -> No
 def counted(ledgers: Ledgers, generation: str, options: argparse.Namespace) -> int:
     """Sheets that the generation's months add up to."""
     months = sorted({f"{FIRST_DAY + timedelta(days=day):%Y-%m}" for day in range(options.days)})
-    keys = [
+    places = [
         TallyKeys.of(ledgers, number, generation).total(f"agency-{agency}", "quick-5@1", month)
         for number in range(PARTITIONS)
         for agency in range(options.agencies)
         for month in months
     ]
-    return sum(int(total.get("responses", 0)) for total in ledgers.hashes(keys))
+    return sum(layouts()["quick-5@1"].unpack(total)[0] for total in ledgers.values(places))
 
 
 def main() -> None:

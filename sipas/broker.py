@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, cast
 from uuid import UUID
@@ -96,6 +97,8 @@ def require_fast_checksums() -> None:
         raise RuntimeError("the package crc32c is not installed; install sipas from requirements.lock")
 
 
+# pure Python, and asked for every agency of a ranking
+@lru_cache(maxsize=16_384)
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a key: Kafka's murmur2, so that every Kafka client agrees."""
     return cast("int", (murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

@@ -12,10 +12,11 @@ Percentages are never stored. Losing this Redis loses nothing: Kafka is the reco
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any, cast
+from itertools import chain
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import redis
@@ -24,6 +25,8 @@ from redis.cluster import RedisCluster
 from redis.retry import Retry
 
 Id = bytes
+FIRST_WORD = 3
+"""Of the words of a commit: ARGV counts from 1, the first two are the expected position and the plan."""
 RESENDS = 10
 """How often a command is sent again when Redis does not answer: about five seconds, then the process ends."""
 
@@ -40,12 +43,21 @@ class LedgerAway(Exception):
     """Redis does not answer."""
 
 
+class Place(NamedTuple):
+    """Where a value lies: a field of a hash."""
+
+    key: str
+    field: str
+
+
 @dataclass
 class Writes:
-    """What one commit changes, by key. Integers are added, everything else is set."""
+    """What one commit sets, by key.
 
-    increments: dict[str, dict[str, int]] = field(default_factory=dict)
-    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    Nothing is added in Redis: who writes has read the old values at the same position, and the position guards both.
+    """
+
+    fields: dict[str, Mapping[str, str | bytes]] = field(default_factory=dict)
     removed_fields: dict[str, list[str]] = field(default_factory=dict)
     members: dict[str, list[Id]] = field(default_factory=dict)
     unlinked: list[str] = field(default_factory=list)
@@ -76,9 +88,9 @@ class Ledgers:
         register = self._client.register_script
         self.commit_script = register(_script("commit"))
         self.lookup_script = register(_script("lookup"))
+        self.values_script = register(_script("values"))
         self.settle_script = register(_script("settle"))
         self.note_script = register(_script("note"))
-        self.show_script = register(_script("show"))
         self._point_script = register(_script("point"))
 
     def wait_until_ready(self, timeout_s: float) -> None:
@@ -117,15 +129,19 @@ class Ledgers:
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
 
-    def numbers(self, keys: Sequence[str], field: str) -> list[int]:
-        """One field of many hashes in one pipelined read; 0 where there is none. Raises `LedgerAway`."""
+    def values(self, places: Sequence[Place]) -> list[bytes | None]:
+        """Many values of any slots in one pipelined read, not atomically. Raises `LedgerAway`."""
+        fields: dict[str, list[str]] = {}
+        for place in places:
+            fields.setdefault(place.key, []).append(place.field)
         pipeline = self._client.pipeline(transaction=False)
-        for key in keys:
-            pipeline.hget(key, field)
+        for key, wanted in fields.items():
+            pipeline.hmget(key, wanted)
         try:
-            return [int(found or 0) for found in pipeline.execute()]
+            found = dict(zip(fields, map(iter, pipeline.execute()), strict=True))
         except (redis.ConnectionError, redis.TimeoutError) as reason:
             raise LedgerAway(f"Redis does not answer: {reason}") from reason
+        return [next(found[place.key]) for place in places]
 
     def drop(self, name: str) -> int:
         """Delete every key of the ledger `name` ("g1", …); returns how many there were."""
@@ -157,7 +173,7 @@ class Slot:
 
     def create(self, next_offset: int, fields: Mapping[str, str | int]) -> dict[str, str]:
         """The position's fields, made with these where there were none: a second caller gets the first's."""
-        plan = _plan({"next_offset": next_offset, **fields}, Writes(), {})
+        plan, _ = _plan({"next_offset": next_offset, **fields}, Writes(), {})
         self._ledgers.commit_script(keys=[self._position], args=["", plan])
         stored = self.position()
         if stored is None:
@@ -171,17 +187,10 @@ class Slot:
         not of the kind that the plan needs.
         """
         index = {self._position: 1}
-        for key in (
-            *writes.increments,
-            *writes.fields,
-            *writes.removed_fields,
-            *writes.members,
-            *writes.unlinked,
-        ):
+        for key in (*writes.fields, *writes.removed_fields, *writes.members, *writes.unlinked):
             index.setdefault(key, len(index) + 1)
-        plan = _plan(position, writes, index)
-        members = [member for ids in writes.members.values() for member in ids]
-        done, stored = self._ledgers.commit_script(keys=list(index), args=[expected, plan, *members])
+        plan, words = _plan(position, writes, index)
+        done, stored = self._ledgers.commit_script(keys=list(index), args=[expected, plan, *words])
         if not done:
             raise Moved(int(stored) if stored else None)
 
@@ -199,6 +208,16 @@ class Slot:
             pipeline.hgetall(key)
         position, *found = pipeline.execute()
         return _text(position) or None, [_text(one) for one in found]
+
+    def values(self, places: Sequence[Place]) -> tuple[dict[str, str] | None, list[bytes | None]]:
+        """The position and the values at `places`, all of one moment."""
+        index = {self._position: 1}
+        for place in places:
+            index.setdefault(place.key, len(index) + 1)
+        words = [word for place in places for word in (index[place.key], place.field)]
+        position, found = self._ledgers.values_script(keys=list(index), args=words)
+        names = iter(position)
+        return _text(dict(zip(names, names, strict=True))) or None, found
 
     def members(self, key: str) -> set[str]:
         """The members of a set of names."""
@@ -218,42 +237,30 @@ class Slot:
         flat = [str(part) for pair in fields.items() for part in pair]
         self._ledgers.note_script(keys=[self._position], args=flat)
 
-    def show(
-        self,
-        epoch: tuple[str, int],
-        moves: str,
-        step: int,
-        days: Sequence[tuple[Sequence[str], Sequence[str]]],
-        *,
-        switched: bool = False,
-    ) -> None:
-        """Run `show.lua`: the key of the newest shown epoch and ours; that of the moves; agency-days, each ten keys and
-        three words.
-        """
-        if days:
-            keys = [epoch[0], moves, *(key for ten, _ in days for key in ten)]
-            words = (word for _, three in days for word in three)
-            self._ledgers.show_script(keys=keys, args=[epoch[1], step, int(switched), *words])
 
+def _plan(
+    position: Mapping[str, str | int], writes: Writes, index: Mapping[str, int]
+) -> tuple[bytes, list[str | bytes | Id]]:
+    """The plan of `commit.lua`, and the words that it names by their place."""
+    words: list[str | bytes | Id] = []
 
-def _plan(position: Mapping[str, str | int], writes: Writes, index: Mapping[str, int]) -> bytes:
-    """The plan of `commit.lua`."""
-    ranges = []
-    first = 3  # ARGV counts from 1, the first two are the expected position and this plan
-    for key, members in writes.members.items():
-        if members:
-            ranges.append((index[key], first, first + len(members) - 1))
-            first += len(members)
-    return msgspec.msgpack.encode(
-        {
-            "position": [str(part) for pair in position.items() for part in pair],
-            "incr": [(index[key], list(f), list(f.values())) for key, f in writes.increments.items() if f],
-            "hset": [(index[key], [p for pair in f.items() for p in pair]) for key, f in writes.fields.items() if f],
-            "hdel": [(index[key], f) for key, f in writes.removed_fields.items() if f],
-            "sadd": ranges,
-            "unlink": [index[key] for key in writes.unlinked],
-        }
-    )
+    def named(lists: Mapping[str, Iterable[str | bytes | Id]]) -> list[tuple[int, int, int]]:
+        ranges = []
+        for key, some in lists.items():
+            first = len(words) + FIRST_WORD
+            words.extend(some)
+            if len(words) + FIRST_WORD > first:
+                ranges.append((index[key], first, len(words) + FIRST_WORD - 1))
+        return ranges
+
+    plan = {
+        "position": [str(part) for pair in position.items() for part in pair],
+        "hset": named({key: chain.from_iterable(fields.items()) for key, fields in writes.fields.items()}),
+        "hdel": [(index[key], fields) for key, fields in writes.removed_fields.items() if fields],
+        "sadd": named(writes.members),
+        "unlink": [index[key] for key in writes.unlinked],
+    }
+    return msgspec.msgpack.encode(plan), words
 
 
 def _text(found: Any) -> dict[str, str]:

@@ -8,6 +8,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 _FORMS = "2026-11-22, 2026-W47, 2026-11, 2026-Q4, 2026-H2, 2026 or last-30d"
 _PATTERN = re.compile(
@@ -99,6 +100,7 @@ class Period:
         for offset in range((self.last - self.first).days + 1):
             yield self.first + timedelta(days=offset)
 
+    @lru_cache(maxsize=256)  # noqa: B019 - asked for every agency of a ranking; the cache is small
     def months_and_days(self) -> tuple[tuple[str, ...], tuple[date, ...]]:
         """Split into whole months ("2026-11") and the days left over: the fewest stored tallies that add up to it."""
         months: list[str] = []

@@ -5,13 +5,14 @@ if each came from another person. It says nothing about who chose to answer.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from sipas.student import normal_quantile, student_quantile
-from sipas.tally import Tally
+from sipas.tally import Cell, Tally
 
 CONFIDENCE = 0.95
 
@@ -123,7 +124,10 @@ def _days_against_sheets(days: Iterable[Tally]) -> tuple[float, int]:
     answered = [day for day in days if day.cells]
     if len(answered) < DAYS_FOR_DAY_EFFECT:
         return 0.0, 0
-    by_sheet = _variance((k, m, sheets) for (k, m), sheets in sum(answered, Tally.EMPTY).cells.items())
+    cells: Counter[Cell] = Counter()
+    for day in answered:
+        cells.update(day.cells)
+    by_sheet = _variance((k, m, sheets) for (k, m), sheets in cells.items())
     sums = [_sums(day) for day in answered]
     by_day = _variance((*of_day, 1) for of_day in sums)
     if not by_sheet or not by_day:

@@ -11,7 +11,6 @@ from two divisions together can be counted from one. It does not hold against a 
 elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 MINIMUM = 5
@@ -73,31 +72,3 @@ class _Settling:
         )
         self.withheld.add(smallest.name)
         return self.regions[smallest.name] or self._merge_smallest(smallest)
-
-
-def close(shown: Mapping[str, int], since: Node, minimum: int = MINIMUM) -> Mapping[str, int] | None:
-    """Give what the public sees of a total and its parts, after the sheets `since` the last closing.
-
-    A single table may be safe and the difference of two not, so each closing is a table of its own: what its parts got
-    since the last one is shown if it may be, and is otherwise never told of the part, only of the total. A part's
-    figure therefore rests on the closings in which it had enough, and its `shown` count says on how many sheets.
-    Sheets of different closings are never in one equation, so all closings together tell no more than each alone.
-
-    The total itself may move between closings, by at least the minimum each time; `since` is taken at such a move.
-    Then what is known of a closing are the sums of the rows (moves) and columns (regions) of a table, and a group that
-    can be counted is made of whole rows or of whole columns. None where `since` is below the minimum: keep adding to
-    it. It does not hold against a reader who knows from elsewhere in which move a sheet came.
-    """
-    if since.count < minimum:
-        return None
-    withheld = withhold(since, minimum)
-    return {
-        **shown,
-        **{node.name: shown.get(node.name, 0) + node.count for node in _all(since) if node.name not in withheld},
-    }
-
-
-def _all(node: Node) -> Iterator[Node]:
-    yield node
-    for part in node.parts:
-        yield from _all(part)

@@ -1,12 +1,12 @@
 """Where the tallies lie in Redis: the agreement between the aggregator, which writes, and who reads.
 
 A generation is one build of the ledger. The pointer names the published one; it is a copy of the newest switch on the
-topic `decisions`, whose offset there is the epoch. What the public was shown belongs to no generation: a switch must
-not let it begin again, from nothing and in other steps.
+topic `decisions`, whose offset there is the epoch.
 
-All keys of a partition share a hash tag, whatever their generation. Integers only, in hashes whose fields are those of
-`sipas.tally`; a `parts` hash holds the same fields for parts of the agency, prefixed `counter=<code>|`,
-`channel=<word>|`, `sector=<id>|`.
+All keys of a partition share a hash tag, whatever their generation. A tally is one value (`sipas.packed`): a field of a
+hash for each day, month and year of an agency by a method. Beside it, in a hash of their own, its parts by counter,
+channel and sector ("counter=7K3M9QX2TB"), by day and month. What the public may see (`shown`) is a total of its own,
+without parts.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sipas.ledger import Ledgers, Slot
+from sipas.ledger import Ledgers, Place, Slot
 
 FIRST_GENERATION = "g1"
-
-PART_SEPARATOR = "|"
 
 ALL_AGENCIES = ""
 
@@ -36,24 +34,28 @@ class Published(NamedTuple):
 
 
 class TallyKeys:
-    """Names of one partition's keys. `day` is YYYY-MM-DD, `month` YYYY-MM, `shown` what the public may see."""
+    """Names of one partition's keys. `time` is a day YYYY-MM-DD, a month YYYY-MM or a year YYYY."""
 
-    def __init__(self, slot: Slot, shown: Slot) -> None:
+    def __init__(self, slot: Slot) -> None:
         self.slot = slot
-        self.shown = shown
 
     @classmethod
     def of(cls, ledgers: Ledgers, partition: int, generation: str = FIRST_GENERATION) -> TallyKeys:
         """Keys of a partition of a generation; readers of what is published take it from the pointer."""
-        return cls(ledgers.slot(generation, partition), ledgers.slot("shown", partition))
+        return cls(ledgers.slot(generation, partition))
 
-    def total(self, agency: str, method: str, time: str, *, shown: bool = False) -> str:
-        """The agency's total of a day or a month."""
-        return (self.shown if shown else self.slot).key("total", agency, method, time)
+    def total(self, agency: str, method: str, time: str, *, shown: bool = False) -> Place:
+        """The agency's total."""
+        return self._place("shown" if shown else "total", agency, method, time)
 
-    def parts(self, agency: str, method: str, time: str, *, shown: bool = False) -> str:
-        """The same by counter, channel and sector."""
-        return (self.shown if shown else self.slot).key("parts", agency, method, time)
+    def parts(self, agency: str, method: str, time: str) -> Place:
+        """The total by counter, channel and sector; of days and months."""
+        return self._place("parts", agency, method, time)
+
+    def _place(self, kind: str, agency: str, method: str, time: str) -> Place:
+        # a month's days lie together: Redis keeps a small hash compact
+        within = (time[:7],) if len(time) > len("YYYY-MM") else ()
+        return Place(self.slot.key(kind, agency, method, *within), time[8:] or time)
 
     def seen(self, shelf: str) -> str:
         """Set of ids already counted, one for each month of receipt and one for imports."""
@@ -70,43 +72,24 @@ class TallyKeys:
 
     def as_of(self, *, shown: bool = False) -> str:
         """Hash agency -> newest counted minute of `received_at` (ISO)."""
-        return (self.shown if shown else self.slot).key("as-of")
+        return self.slot.key("shown-as-of" if shown else "as-of")
+
+    def changed(self, *, shown: bool = False) -> str:
+        """Hash agency -> offset after the last sheet that changed its totals, `ALL_AGENCIES` -> the highest of them.
+
+        Whoever remembers a total knows by it that it still is.
+        """
+        return self.slot.key("shown-changed" if shown else "changed")
+
+    @property
+    def waiting(self) -> str:
+        """Hash agency -> its sheets that no shown total holds yet (`services.aggregator.steps`)."""
+        return self.slot.key("waiting")
 
     @property
     def dirty(self) -> str:
-        """Hash `agency/method/day` -> number of changes since the ledger began, until published."""
+        """Hash `agency/method/day` -> offset after its last change, until published."""
         return self.slot.key("dirty")
-
-    @property
-    def tails(self) -> str:
-        """Hash `agency/method/day` -> newest day when sheets too few to show came (`show.lua`)."""
-        return self.shown.key("tails")
-
-    @property
-    def newest_days(self) -> str:
-        """Hash agency -> newest day (`show.lua`)."""
-        return self.shown.key("newest-days")
-
-    @property
-    def shown_epoch(self) -> str:
-        """The newest epoch that anything was shown of; an owner of an older one shows nothing any more."""
-        return self.shown.key("epoch")
-
-    @property
-    def moves(self) -> str:
-        """Hash agency -> how often its shown totals changed, and for `ALL_AGENCIES` their sum: whoever remembers what
-        was shown knows by it that it still is.
-        """
-        return self.shown.key("moves")
-
-
-def split_parts(fields: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """A `parts` hash -> part -> its fields."""
-    parts: dict[str, dict[str, int]] = {}
-    for name, value in fields.items():
-        part, _, field = name.partition(PART_SEPARATOR)
-        parts.setdefault(part, {})[field] = int(value)
-    return parts
 
 
 def is_rebuilding(position: Mapping[str, str] | None) -> bool:

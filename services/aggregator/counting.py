@@ -6,14 +6,15 @@ The argument, for one partition and generation:
    lag tools and is never read. When a partition is opened the ledger's position is read and the log is read from there.
 2. A batch is decoded, repeats are dropped (ids of counted sheets are looked up together with the position), dead
    letters are acknowledged by Kafka.
-3. One script compares the stored position with the one this batch began at, and only then adds the counts, the ids
-   and the new position: all of it or nothing. So a batch is never half in, and never in twice:
+3. The totals that the batch changes are read together with the position, and added to here. One script compares the
+   stored position with the one this batch began at, and only then sets the new totals, the ids and the new position:
+   all of it or nothing. So what was added to still stood there, and a batch is never half in, and never in twice:
    - killed before the script: nothing is in, the batch is read again;
    - killed after it: the stored position is past the batch, it is never read again;
    - the reply is lost and the client sends the script again: the position differs, it changes nothing;
    - another process counts the partition meanwhile: the position differs for the slower one;
    - Redis comes back older: counts, ids and position went back together, the log is read from there.
-   Whenever the script or a look-up finds another position, the batch is dropped and the ledger read again.
+   Whenever the script, a look-up or a reading finds another position, the batch is dropped and the ledger read again.
 4. A sheet that stands in the log twice has the same (agency, response_id): the first wins.
 5. Before the first fold the log is checked to be the one that the ledger knows: same topic id, position inside the
    log, and the last folded record still has the hash that was stored. Otherwise `WrongLog`; it never just continues
@@ -27,21 +28,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 
 from services.aggregator import metrics
 from services.aggregator.dead_letters import DeadLetters, Fuse, Rejected
-from services.aggregator.fold import FOLD_VERSION, Folded, Sheet, Shelves, UnknownMethod, fold, sheet_of
+from services.aggregator.fold import FOLD_VERSION, Folded, Sheet, Shelves, Tallied, UnknownMethod, fold, sheet_of
+from services.aggregator.steps import Waiting
 from sipas.broker import Partition, Record
 from sipas.events import MalformedEvent, decode_response
-from sipas.ledger import Ledgers, Moved, Writes
+from sipas.ledger import Ledgers, Moved, Place, Writes
 from sipas.methods import load_methods
-from sipas.tally_keys import TallyKeys
+from sipas.packed import Vector, added, layouts
+from sipas.tally_keys import ALL_AGENCIES, TallyKeys
 from sipas.telemetry import logger
 
 log = logger("aggregator")
+
+STORED = "2"
+"""How totals are written in Redis; raised with `sipas.packed` and `sipas.tally_keys`."""
 
 LOOK = " Look at what can be done in docs/replay.md; the ledger is built again by: sipas replay"
 
@@ -60,7 +67,8 @@ class Counted:
     next_offset: int
     shelves: Shelves
     fuse: Fuse
-    as_of: dict[str, str]
+    waiting: dict[str, Waiting]
+    """Agency -> its sheets that the public does not see yet."""
     topic_id: str
     unchecked_hash: str | None
     """Hash that the first record must have (it is the last folded one); None once checked or nothing to check."""
@@ -70,6 +78,11 @@ class Counted:
     def read_from(self) -> int:
         """The offset to read next: the last folded record once more, to check it."""
         return self.next_offset if self.unchecked_hash is None else int(self.position["offset"])
+
+
+def stored_in(position: Mapping[str, str]) -> str:
+    """The form in which a ledger's totals are written."""
+    return position.get("stored", "1")
 
 
 def load_criteria() -> dict[str, frozenset[str]]:
@@ -114,6 +127,7 @@ class Counting:
                 "rebuild_until": end,
                 "marked": -1,
                 "shelves": "{}",
+                "stored": STORED,
             },
         )
         next_offset, offset = int(position["next_offset"]), int(position["offset"])
@@ -126,6 +140,11 @@ class Counting:
             raise WrongLog(
                 f"{partition} holds offsets {first} to {end}, the ledger has counted up to {next_offset}: records are"
                 f" missing from the log. Restore the log, or count what is left.{LOOK}"
+            )
+        if stored_in(position) != STORED:
+            raise WrongLog(
+                f"{partition}: the ledger was written by another version of this software, which stored totals in"
+                f" another way.{LOOK}"
             )
         if position.get("fold", "1") != str(FOLD_VERSION):
             log.warning(
@@ -142,7 +161,10 @@ class Counting:
             next_offset=next_offset,
             shelves=Shelves(shelves.get("living", {}), shelves.get("gone_through", "")),
             fuse=Fuse(position.get("window", "")),
-            as_of=self._ledgers.hashes([keys.as_of()])[0],
+            waiting={
+                agency: Waiting.from_state(json.loads(state))
+                for agency, state in self._ledgers.hashes([keys.waiting])[0].items()
+            },
             topic_id=topic_id,
             unchecked_hash=position["hash"] if offset >= 0 else None,
             fused="fused_at" in position,
@@ -218,7 +240,7 @@ class Counting:
             [sheet.id for sheet in sheets if sheet is not None],
         )
         held = {name: {there[hit] for hit in found} for name, found in zip(names, hits, strict=True) if found}
-        folded = fold(sheets, held, counted.shelves)
+        folded = fold(sheets, held, counted.shelves, counted.waiting)
         rejected += [
             Rejected(records[index], "too-old", "received so long ago that a repeat cannot be told any more")
             for index in folded.too_old
@@ -233,9 +255,10 @@ class Counting:
             "shelves": json.dumps({"living": folded.shelves.living, "gone_through": folded.shelves.gone_through}),
         }
         with metrics.COMMIT_SECONDS.time():
-            counted.keys.slot.commit(counted.next_offset, position, writes_of(folded, counted.keys, counted.as_of))
+            commit(folded, counted.keys, counted.next_offset, position)
         counted.next_offset = last.offset + 1
         counted.shelves = folded.shelves
+        counted.waiting.update(folded.waiting)
         for outcome, number in (
             ("counted", folded.counted),
             ("excluded", folded.excluded),
@@ -247,31 +270,93 @@ class Counting:
             metrics.DEAD_LETTERS.labels(one.code).inc()
 
 
-def writes_of(folded: Folded, keys: TallyKeys, as_of: dict[str, str]) -> Writes:
-    """What a folded batch writes. `as_of` (agency -> newest counted minute) is raised in place."""
-    writes = Writes()
-    days: dict[str, list[bytes]] = {}
-    for (agency, method, day), total in folded.totals.items():
-        month = day[:7]
-        by_part = folded.parts[agency, method, day]
-        writes.increments[keys.total(agency, method, day)] = total
-        writes.increments[keys.parts(agency, method, day)] = by_part
-        for key, fields in ((keys.total(agency, method, month), total), (keys.parts(agency, method, month), by_part)):
-            sums = writes.increments.setdefault(key, {})
-            for name, count in fields.items():
-                sums[name] = sums.get(name, 0) + count
-        writes.increments.setdefault(keys.dirty, {})[f"{agency}/{method}/{day}"] = 1
-        days.setdefault(agency, []).append(f"{method}/{day}".encode())
-    for agency, found in days.items():
-        writes.members[keys.days(agency)] = found
-    if days:
-        writes.members[keys.agencies] = [agency.encode() for agency in days]
-    for shelf, ids in folded.ids.items():
-        writes.members[keys.seen(shelf)] = ids
-    for agency, minute in folded.as_of.items():
-        told = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")
-        as_of[agency] = max(as_of.get(agency, ""), told)
-    if folded.as_of:
-        writes.fields[keys.as_of()] = {agency: as_of[agency] for agency in folded.as_of}
-    writes.unlinked = [keys.seen(shelf) for shelf in folded.thrown_away]
-    return writes
+def commit(folded: Folded, keys: TallyKeys, next_offset: int, position: Mapping[str, str | int]) -> None:
+    """Write what a folded batch changes, and the new position; raises `Moved` where another than `next_offset` stands.
+
+    `position` holds the new `next_offset`.
+    """
+    totals = by_wider_times({tallied: _vector(tallied, fields) for tallied, fields in folded.totals.items()})
+    shown = by_wider_times({tallied: _vector(tallied, fields) for tallied, fields in folded.shown.items()})
+    parts = _parts_by_month(folded.parts)
+    values: dict[Place, bytes] = {}
+    reading = [
+        *(keys.total(*tallied) for tallied in totals),
+        *(keys.total(*tallied, shown=True) for tallied in shown),
+        *(keys.parts(*tallied) for tallied in parts),
+    ]
+    stored, old = keys.slot.values(reading)
+    if stored is None or int(stored["next_offset"]) != next_offset:
+        raise Moved(int(stored["next_offset"]) if stored else None)
+    found = dict(zip(reading, old, strict=True))
+    new: dict[Tallied, Vector] = {}
+    for tallied, vector in totals.items():
+        layout, place = layouts()[tallied[1]], keys.total(*tallied)
+        new[tallied] = added([layout.unpack(found[place]), vector])
+        values[place] = layout.pack(new[tallied])
+    for tallied, vector in shown.items():
+        layout, place = layouts()[tallied[1]], keys.total(*tallied, shown=True)
+        values[place] = layout.pack(added([layout.unpack(found[place]), vector]))
+    for tallied, of_part in parts.items():
+        layout, place = layouts()[tallied[1]], keys.parts(*tallied)
+        before = layout.unpack_parts(found[place], layout.unpack(found[keys.total(*tallied)]))
+        for part, vector in of_part.items():
+            before[part] = added([before[part], vector]) if part in before else vector
+        values[place] = layout.pack_parts(before, new[tallied])
+    begun = {tallied[0] for tallied in folded.totals if found[keys.total(*tallied)] is None}
+    keys.slot.commit(next_offset, position, _writes(folded, keys, values, begun, int(position["next_offset"])))
+
+
+def _vector(tallied: Tallied, fields: Mapping[str, int]) -> Vector:
+    return layouts()[tallied[1]].vector(fields)
+
+
+def by_wider_times(sums: Mapping[Tallied, Vector]) -> dict[Tallied, Vector]:
+    """The same, added up by day, month and year too: a day is in its month, and a month in its year."""
+    vectors: dict[Tallied, list[Vector]] = {}
+    for (agency, method, time), vector in sums.items():
+        for wider in dict.fromkeys((time, time[: len("YYYY-MM")], time[: len("YYYY")])):
+            vectors.setdefault((agency, method, wider), []).append(vector)
+    return {tallied: added(found) for tallied, found in vectors.items()}
+
+
+def _parts_by_month(parts: Mapping[Tallied, Mapping[str, Mapping[str, int]]]) -> dict[Tallied, dict[str, Vector]]:
+    """By day and by month."""
+    vectors: dict[Tallied, dict[str, list[Vector]]] = {}
+    for (agency, method, day), of_part in parts.items():
+        layout = layouts()[method]
+        for part, fields in of_part.items():
+            vector = layout.vector(fields)
+            for time in (day, day[: len("YYYY-MM")]):
+                vectors.setdefault((agency, method, time), {}).setdefault(part, []).append(vector)
+    return {tallied: {part: added(found) for part, found in of_part.items()} for tallied, of_part in vectors.items()}
+
+
+def _writes(
+    folded: Folded, keys: TallyKeys, values: Mapping[Place, bytes], begun: AbstractSet[str], next_offset: int
+) -> Writes:
+    """`begun`: agencies with a day that had no sheet before."""
+    hashes: dict[str, dict[str, str | bytes]] = {}
+    for place, value in values.items():
+        hashes.setdefault(place.key, {})[place.field] = value
+    members: dict[str, list[bytes]] = {keys.seen(shelf): ids for shelf, ids in folded.ids.items()}
+    if folded.totals:
+        hashes[keys.dirty] = {"/".join(tallied): str(next_offset) for tallied in folded.totals}
+        hashes[keys.waiting] = {
+            agency: json.dumps(one.to_state(), separators=(",", ":")) for agency, one in folded.waiting.items()
+        }
+        members[keys.agencies] = [agency.encode() for agency in folded.waiting]
+        for agency, method, day in folded.totals:
+            members.setdefault(keys.days(agency), []).append(f"{method}/{day}".encode())
+    # that a day has begun is told of it before any of its sheets is
+    for shown, as_of, agencies in (
+        (False, folded.as_of, folded.as_of.keys()),
+        (True, folded.shown_as_of, folded.shown_as_of.keys() | begun),
+    ):
+        hashes[keys.as_of(shown=shown)] = {agency: _instant(minute) for agency, minute in as_of.items()}
+        if agencies:
+            hashes[keys.changed(shown=shown)] = dict.fromkeys((ALL_AGENCIES, *agencies), str(next_offset))
+    return Writes(fields=dict(hashes), members=members, unlinked=[keys.seen(shelf) for shelf in folded.thrown_away])
+
+
+def _instant(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -19,10 +19,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from services.aggregator.steps import Waiting
 from sipas.events import MalformedEvent, Response
 from sipas.tally import EXCLUDED_FIELDS, sheet_fields
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raised with every change by which the same log gives other integers: then a ledger must be counted anew."""
 
 IMPORTS = "import"
@@ -117,14 +118,21 @@ class Shelves:
         return [*self.living, IMPORTS]
 
 
+Tallied = tuple[str, str, str]
+"""(agency, method, time): whose tally it is."""
+
+
 @dataclass
 class Folded:
     """What a batch changes."""
 
-    totals: dict[tuple[str, str, str], dict[str, int]]  # (agency, method, day) -> field -> count
-    parts: dict[tuple[str, str, str], dict[str, int]]  # the same, fields prefixed by their part
+    totals: dict[Tallied, dict[str, int]]  # by day: field -> count
+    parts: dict[Tallied, dict[str, dict[str, int]]]  # by day: part -> field -> count
+    shown: dict[Tallied, dict[str, int]]  # groups that the public may see, by the day, month or year that is theirs
+    waiting: dict[str, Waiting]  # of every agency that had a sheet
     ids: dict[str, list[bytes]]  # shelf -> ids
     as_of: dict[str, int]  # agency -> newest minute counted
+    shown_as_of: dict[str, int]  # the same, when the public number last moved
     shelves: Shelves
     thrown_away: list[str]
     too_old: list[int]  # indexes into the batch
@@ -133,14 +141,24 @@ class Folded:
     repeated: int
 
 
-def fold(sheets: Sequence[Sheet | None], held: Mapping[str, set[int]], shelves: Shelves) -> Folded:
-    """Fold a batch in order. `held`: shelf -> indexes of the sheets whose ids it holds; None: not a sheet."""
+def fold(
+    sheets: Sequence[Sheet | None],
+    held: Mapping[str, set[int]],
+    shelves: Shelves,
+    waiting: Mapping[str, Waiting],
+) -> Folded:
+    """Fold a batch in order. `held`: shelf -> indexes of the sheets whose ids it holds; None: not a sheet.
+
+    `waiting`: of every agency that had a sheet before.
+    """
     living = dict(shelves.living)
     gone_through = shelves.gone_through
     next_limit = min(map(limit_of, living), default=None)
     patterns: dict[tuple[str, str, str, tuple[str, ...], tuple[str, ...]], int] = {}
     fresh: dict[bytes, str] = {}
-    as_of: dict[str, int] = {}
+    shown: dict[Tallied, dict[str, int]] = {}
+    shown_as_of: dict[str, int] = {}
+    touched: dict[str, Waiting] = {}
     thrown_away: list[str] = []
     too_old: list[int] = []
     counted = excluded = repeated = 0
@@ -178,20 +196,28 @@ def fold(sheets: Sequence[Sheet | None], held: Mapping[str, set[int]], shelves: 
             excluded += 1
         else:
             counted += 1
-        if received > as_of.get(sheet.agency, -1):
-            as_of[sheet.agency] = received
+        agency = sheet.agency
+        steps = touched.get(agency)
+        if steps is None:
+            steps = touched[agency] = waiting[agency].copy() if agency in waiting else Waiting()
+        steps.minute = max(steps.minute, received)
+        for scope, fields in steps.take(sheet.method, sheet.day, sheet.fields):
+            shown_as_of[agency] = steps.minute
+            sums = shown.setdefault((agency, *scope), {})
+            for name, number in fields.items():
+                sums[name] = sums.get(name, 0) + number
         pattern = (sheet.agency, sheet.method, sheet.day, sheet.parts, sheet.fields)
         patterns[pattern] = patterns.get(pattern, 0) + 1
-    totals: dict[tuple[str, str, str], dict[str, int]] = {}
-    parts: dict[tuple[str, str, str], dict[str, int]] = {}
-    for (agency, method, day, sheet_parts, fields), sheets_alike in patterns.items():
-        total = totals.setdefault((agency, method, day), {})
+    totals: dict[Tallied, dict[str, int]] = {}
+    parts: dict[Tallied, dict[str, dict[str, int]]] = {}
+    for (agency, method, day, sheet_parts, raised), sheets_alike in patterns.items():
         by_part = parts.setdefault((agency, method, day), {})
-        for name in fields:
-            total[name] = total.get(name, 0) + sheets_alike
-            for part in sheet_parts:
-                prefixed = f"{part}|{name}"
-                by_part[prefixed] = by_part.get(prefixed, 0) + sheets_alike
+        for sums in (
+            totals.setdefault((agency, method, day), {}),
+            *(by_part.setdefault(part, {}) for part in sheet_parts),
+        ):
+            for name in raised:
+                sums[name] = sums.get(name, 0) + sheets_alike
     ids: dict[str, list[bytes]] = {}
     for identity, shelf in fresh.items():
         if shelf in living or shelf == IMPORTS:
@@ -199,8 +225,11 @@ def fold(sheets: Sequence[Sheet | None], held: Mapping[str, set[int]], shelves: 
     return Folded(
         totals=totals,
         parts=parts,
+        shown=shown,
+        waiting=touched,
         ids=ids,
-        as_of=as_of,
+        as_of={agency: steps.minute for agency, steps in touched.items()},
+        shown_as_of=shown_as_of,
         shelves=Shelves(living, gone_through),
         thrown_away=thrown_away,
         too_old=too_old,

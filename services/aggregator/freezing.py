@@ -35,8 +35,9 @@ from services.aggregator.verify import batches, fold_log
 from sipas.broker import Log, Topics, WholeTopicReader, Written, publish_together
 from sipas.events import TYPES, ResultFrozen, decode_frozen, encode, headers, type_of
 from sipas.follower import read_whole
-from sipas.ledger import Ledgers
+from sipas.ledger import Ledgers, Place
 from sipas.methods import load_methods
+from sipas.packed import layouts
 from sipas.periods import Period
 from sipas.registry import Registry
 from sipas.tally_keys import Published, TallyKeys, is_rebuilding
@@ -98,17 +99,26 @@ def cut_of(keys: TallyKeys, period: Period) -> Cut:
 
     while True:
         asked = days_there()
-        position, [as_of, *hashes] = keys.slot.snapshot([keys.as_of(), *(keys.total(*day) for day in asked)])
+        agencies = sorted({agency for agency, _, _ in asked})
+        position, found = keys.slot.values(
+            [*(Place(keys.as_of(), agency) for agency in agencies), *(keys.total(*day) for day in asked)]
+        )
         if position is not None and days_there() == asked:
             break
+    as_of, totals = found[: len(agencies)], found[len(agencies) :]
     days: dict[Series, dict[str, dict[str, int]]] = {}
-    for (agency, method, day), fields in zip(asked, hashes, strict=True):
-        if fields:
-            days.setdefault(Series(agency, method), {})[day] = {name: int(value) for name, value in fields.items()}
+    for (agency, method, day), stored in zip(asked, totals, strict=True):
+        if stored is not None:
+            layout = layouts()[method]
+            days.setdefault(Series(agency, method), {})[day] = layout.named(layout.unpack(stored))
     return Cut(
         int(position["next_offset"]),
         days,
-        {agency: datetime.fromisoformat(told) for agency, told in as_of.items()},
+        {
+            agency: datetime.fromisoformat(told.decode())
+            for agency, told in zip(agencies, as_of, strict=True)
+            if told is not None
+        },
     )
 
 

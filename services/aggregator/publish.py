@@ -1,8 +1,8 @@
-"""Tell the totals to the world: Kafka `tallies` for the notifier, the `shown` copies for the public.
+"""Tell the totals to the world: Kafka `tallies`, for the notifier.
 
-Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, shown,
-and a mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and
-readers keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
+Only what is committed is told. Dirty agency-days and the position are read in one moment, sent, acknowledged, and a
+mark is cleared only if it has not changed since: a crash anywhere tells a total twice, never not at all, and readers
+keep the highest version. Below `rebuild_until` nothing is told, because a partial number looks like a true one.
 
 In a new epoch everything is told again, for readers hold what another generation said: first every day of this
 generation and of the one before it, then a marker, then the position notes the epoch as `marked`.
@@ -18,11 +18,11 @@ from typing import NamedTuple
 from services.aggregator import metrics
 from sipas.broker import Publisher, Topics
 from sipas.events import AgencyDay, Rebuilt, encode, headers
-from sipas.tally_keys import TallyKeys, is_rebuilding, split_parts
+from sipas.ledger import Place
+from sipas.packed import layouts
+from sipas.tally_keys import TallyKeys, is_rebuilding
 
 AT_ONCE = 100
-SHOW_STEP = 5
-"""Fewest new sheets after which a public number moves."""
 
 
 class Mark(NamedTuple):
@@ -91,8 +91,7 @@ def publish_partition(telling: Telling, before: TallyKeys | None, now: datetime)
         told |= _publish_days(telling, marks[start : start + AT_ONCE], now, whole=whole)
     if whole:
         _publish_marker(telling, int(position["offset"]), now)
-    show(keys, telling.epoch, [Mark.parse(mark) for mark in marks], switched=whole)
-    # last: whoever is killed before this tells and shows all of it once more
+    # last: whoever is killed before this tells all of it once more
     keys.slot.settle(keys.dirty, told)
     return True
 
@@ -107,23 +106,33 @@ def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whol
     """Returns the marks of what was told, as they were when it was read."""
     keys = telling.keys
     days = [Mark.parse(mark) for mark in marks]
-    hashes = [key(*day) for day in days for key in (keys.total, keys.parts)]
-    position, (dirty, as_of, *found) = keys.slot.snapshot([keys.dirty, keys.as_of(), *hashes])
+    places = [
+        place
+        for mark, day in zip(marks, days, strict=True)
+        for place in (Place(keys.dirty, mark), Place(keys.as_of(), day.agency), keys.total(*day), keys.parts(*day))
+    ]
+    position, found = keys.slot.values(places)
     if position is None or is_rebuilding(position):
         return {}
     version = (telling.epoch, int(position["offset"]))
     sent = []
+    told = {}
     for index, (mark, day) in enumerate(zip(marks, days, strict=True)):
-        if mark not in dirty and not whole:
+        dirty, as_of, stored_total, stored_parts = found[4 * index : 4 * index + 4]
+        if dirty is not None:
+            told[mark] = dirty.decode()
+        elif not whole:
             continue
+        layout = layouts()[day.method]
+        total = layout.unpack(stored_total)
         event = AgencyDay(
             agency=day.agency,
             method=day.method,
             day=date.fromisoformat(day.day),
             version=version,
-            as_of=datetime.fromisoformat(as_of[day.agency]) if day.agency in as_of else None,
-            fields={name: int(value) for name, value in found[2 * index].items()},
-            parts=split_parts(found[2 * index + 1]),
+            as_of=None if as_of is None else datetime.fromisoformat(as_of.decode()),
+            fields=layout.named(total),
+            parts={part: layout.named(vector) for part, vector in layout.unpack_parts(stored_parts, total).items()},
         )
         sent.append(
             telling.publisher.send(
@@ -136,7 +145,7 @@ def _publish_days(telling: Telling, marks: Sequence[str], now: datetime, *, whol
         )
     telling.publisher.wait(sent)
     metrics.PUBLISHED.inc(len(sent))
-    return {mark: dirty[mark] for mark in marks if mark in dirty}
+    return told
 
 
 def _publish_marker(telling: Telling, offset: int, now: datetime) -> None:
@@ -151,39 +160,3 @@ def _publish_marker(telling: Telling, offset: int, now: datetime) -> None:
         partition=telling.number,
     )
     telling.keys.slot.note({"marked": telling.epoch})
-
-
-def show(keys: TallyKeys, epoch: int, changed: Sequence[Mark], *, switched: bool = False) -> None:
-    """Let the public see what changed, and the tails of agencies whose data moved on to a later day."""
-    _, [tails] = keys.slot.snapshot([keys.tails])
-    newest: dict[str, str] = {}
-    for mark in changed:
-        newest[mark.agency] = max(newest.get(mark.agency, ""), mark.day)
-    due = [mark for mark in map(Mark.parse, tails) if newest.get(mark.agency, "") > tails[str(mark)]]
-    # the changed days come first: they tell the script each agency's newest day
-    days = list(dict.fromkeys([*changed, *due]))
-    for start in range(0, len(days), AT_ONCE):
-        keys.slot.show(
-            (keys.shown_epoch, epoch),
-            keys.moves,
-            SHOW_STEP,
-            [(_show_keys(keys, day), (str(day), day.agency, day.day)) for day in days[start : start + AT_ONCE]],
-            switched=switched,
-        )
-
-
-def _show_keys(keys: TallyKeys, mark: Mark) -> tuple[str, ...]:
-    day = (mark.agency, mark.method, mark.day)
-    month = (mark.agency, mark.method, mark.day[:7])
-    return (
-        keys.total(*day),
-        keys.parts(*day),
-        keys.total(*day, shown=True),
-        keys.parts(*day, shown=True),
-        keys.total(*month, shown=True),
-        keys.parts(*month, shown=True),
-        keys.tails,
-        keys.newest_days,
-        keys.as_of(),
-        keys.as_of(shown=True),
-    )

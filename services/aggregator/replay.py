@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from multiprocessing import parent_process
 from typing import NamedTuple
 
-from services.aggregator.counting import Counted, Counting, WrongLog, load_criteria
+from services.aggregator.counting import STORED, Counted, Counting, WrongLog, load_criteria, stored_in
 from services.aggregator.dead_letters import DeadLetters
 from services.aggregator.fold import FOLD_VERSION
-from services.aggregator.verify import Hash, key_of, times_of
+from services.aggregator.verify import Tally, fields_of, names_of, places_of
 from sipas.broker import Log, Partition, Publisher, Record, Topics, WholeTopicReader
-from sipas.ledger import Ledgers
+from sipas.ledger import Ledgers, Place
 from sipas.tally_keys import TallyKeys
 
 BATCH = 5000
@@ -42,7 +42,9 @@ class Plan:
 
 
 class Difference(NamedTuple):
-    """An integer that differs. `time`: day or month; `kind`: total, or parts (by counter, channel, sector)."""
+    """An integer that differs. `time`: day, month or year; `kind`: total, shown (of it to the public), or parts (by
+    counter, channel, sector).
+    """
 
     agency: str
     method: str
@@ -55,7 +57,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of one partition. `goal`: where the live generation stood. `compared` is False where it knows another log."""
+    """Of one partition. `goal`: where the live generation stood. `compared` is False where it cannot be."""
 
     partition: int
     next_offset: int
@@ -139,13 +141,16 @@ class Filling:
         return self._counted.fused
 
     def goal(self) -> tuple[int, bool]:
-        """(where the live generation stands, True); the log's end and False where that knows another log, or none."""
+        """(where the live generation stands, True); the log's end and False where that knows another log, or none.
+
+        False too where another version of this software wrote it: its totals cannot be read.
+        """
         [(first, end)] = self._kafka.bounds(self._partition.topic, [self._partition.number]).values()
         live = self._live.slot.position()
         if live is None or live["topic_id"] != self._counted.topic_id:
             return end, False
         lost = int(live["next_offset"]) > end or 0 <= int(live["offset"]) < first
-        return (end, False) if lost else (int(live["next_offset"]), True)
+        return (end, False) if lost else (int(live["next_offset"]), stored_in(live) == STORED)
 
     def count_until(self, offset: int) -> None:
         """Count exactly the records below `offset`; less where the partition is paused."""
@@ -199,24 +204,28 @@ def _compare_agency(filling: Filling, live: TallyKeys, filled: TallyKeys, agency
             raise WrongLog("the live ledger was emptied during the comparison")
         filling.count_until(int(position["next_offset"]))
         days = _days(live, filled, agency)
-        times = sorted({(method, time) for day in days for method, time in times_of(day)})
-        names = [(kind, agency, method, time) for method, time in times for kind in ("total", "parts")]
-        hashes = [key_of(keys, name) for keys in (live, filled) for name in names]
-        there, [here, *found] = live.slot.snapshot([filled.slot.key("position"), *hashes])
-        same_moment = there is not None and there["next_offset"] == here.get("next_offset")
+        names = names_of(agency, days)
+        there, (here, *found) = live.slot.values(
+            [
+                Place(filled.slot.key("position"), "next_offset"),
+                *(place for keys in (live, filled) for place in places_of(keys, names)),
+            ]
+        )
+        same_moment = there is not None and here is not None and int(there["next_offset"]) == int(here)
         if (same_moment and _days(live, filled, agency) == days) or filling.paused:
             break
-    for name, ours, theirs in zip(names, found[: len(names)], found[len(names) :], strict=True):
-        yield from _differences(name, ours, theirs)
+    ours, theirs = (fields_of(names, some) for some in (found[: len(names)], found[len(names) :]))
+    for name in names:
+        yield from _differences(name, ours.get(name, {}), theirs.get(name, {}))
 
 
 def _days(live: TallyKeys, filled: TallyKeys, agency: str) -> set[str]:
     return live.slot.members(live.days(agency)) | filled.slot.members(filled.days(agency))
 
 
-def _differences(name: Hash, live: Mapping[str, str], filled: Mapping[str, str]) -> Iterator[Difference]:
+def _differences(name: Tally, live: Mapping[str, int], filled: Mapping[str, int]) -> Iterator[Difference]:
     kind, agency, method, time = name
     for field_ in sorted(live.keys() | filled.keys()):
-        before, now = int(live.get(field_, 0)), int(filled.get(field_, 0))
+        before, now = live.get(field_, 0), filled.get(field_, 0)
         if before != now:
             yield Difference(agency, method, time, kind, field_, before, now)

@@ -8,19 +8,29 @@ The fold is the aggregator's own (`fold.py`); reading, dedupe and the sums are n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-from services.aggregator.fold import Folded, Sheet, Shelves, UnknownMethod, fold, sheet_of
+from services.aggregator.fold import Folded, Sheet, Shelves, Tallied, UnknownMethod, fold, sheet_of
+from services.aggregator.steps import Waiting
 from sipas.broker import Log, Record, Topics, WholeTopicReader
 from sipas.events import MalformedEvent, decode_response
-from sipas.ledger import Ledgers
+from sipas.ledger import Ledgers, Place
+from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
 
 BATCH = 2000
 
-Hash = tuple[str, str, str, str]
-"""(kind: total or parts, agency, method, day or month)"""
+Kind = Literal["total", "shown", "parts"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Tally = tuple[Kind, str, str, str]
+"""(kind, agency, method, day or month or year); a year has no parts."""
+
+PART_SEPARATOR = "|"
+"""Between a part and a field of it, where both are one name."""
 
 
 @dataclass
@@ -38,7 +48,7 @@ class _Agency:
     """An agency as the ledger has it. `until`: the position that was read with it."""
 
     until: int
-    hashes: Mapping[Hash, Mapping[str, int]]
+    tallies: Mapping[Tally, Mapping[str, int]]
 
 
 def verify(
@@ -69,7 +79,7 @@ def verify(
         # an agency that the ledger does not know must not stand in the log below the position read first
         unknown_until = int(position["next_offset"])
         cuts = sorted({unknown_until, *(agency.until for agency in agencies.values())})
-        expected: dict[str, dict[Hash, Counter[str]]] = {}
+        expected: dict[str, dict[Tally, Counter[str]]] = {}
         reader = WholeTopicReader(brokers, topic, [number])
         for records, folded in fold_log(batches(reader, number, cuts), criteria):
             verdict.records += len(records)
@@ -90,29 +100,57 @@ def _read_agency(keys: TallyKeys, agency: str) -> _Agency:
     """Everything the ledger has of an agency, in one moment; asked again if a day came in between."""
     while True:
         days = sorted(keys.slot.members(keys.days(agency)))
-        times = sorted({(method, time) for day in days for method, time in times_of(day)})
-        names = [(kind, agency, method, time) for method, time in times for kind in ("total", "parts")]
-        position, found = keys.slot.snapshot([key_of(keys, name) for name in names])
+        names = names_of(agency, days)
+        position, found = keys.slot.values(places_of(keys, names))
         if position is not None and sorted(keys.slot.members(keys.days(agency))) == days:
             break
-    hashes = {
-        name: {field_: int(value) for field_, value in fields.items()}
-        for name, fields in zip(names, found, strict=True)
-        if fields
-    }
-    return _Agency(int(position["next_offset"]), hashes)
+    return _Agency(int(position["next_offset"]), fields_of(names, found))
 
 
-def times_of(day: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """`method/day` -> (method, day) and (method, month)."""
-    method, date = day.split("/")
-    return (method, date), (method, date[:7])
+def names_of(agency: str, days: Iterable[str]) -> list[Tally]:
+    """Every tally that an agency with these `method/day` may have."""
+    times: dict[tuple[str, str], None] = {}
+    for day in days:
+        method, date = day.split("/")
+        times |= dict.fromkeys((method, time) for time in (date, date[:7], date[:4]))
+    return [
+        (kind, agency, method, time)
+        for method, time in sorted(times)
+        for kind in KINDS
+        if kind != "parts" or len(time) > len("YYYY")
+    ]
 
 
-def key_of(keys: TallyKeys, name: Hash) -> str:
-    """Where the ledger keeps the hash."""
-    kind, agency, method, time = name
-    return keys.total(agency, method, time) if kind == "total" else keys.parts(agency, method, time)
+def places_of(keys: TallyKeys, names: Iterable[Tally]) -> list[Place]:
+    """Where the ledger keeps them."""
+    return [
+        keys.parts(*tallied) if kind == "parts" else keys.total(*tallied, shown=kind == "shown")
+        for kind, *tallied in names
+    ]
+
+
+def fields_of(names: Sequence[Tally], found: Sequence[bytes | None]) -> dict[Tally, dict[str, int]]:
+    """Those that the ledger has, as the integers that stand in them; a part's prefixed by its name."""
+    stored = dict(zip(names, found, strict=True))
+    fields = {}
+    for name, value in stored.items():
+        kind, agency, method, time = name
+        if value is None:
+            continue
+        layout = layouts()[method]
+        if kind == "parts":
+            total = layout.unpack(stored["total", agency, method, time])
+            fields[name] = prefixed(
+                {part: layout.named(vector) for part, vector in layout.unpack_parts(value, total).items()}
+            )
+        else:
+            fields[name] = layout.named(layout.unpack(value))
+    return fields
+
+
+def prefixed(parts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """One mapping of what the parts hold."""
+    return {f"{part}{PART_SEPARATOR}{name}": number for part, of in parts.items() for name, number in of.items()}
 
 
 def batches(reader: WholeTopicReader, number: int, cuts: list[int]) -> Iterator[list[Record]]:
@@ -142,14 +180,16 @@ def fold_log(
     """Fold the log with ids kept in this process."""
     seen: dict[str, set[bytes]] = {}
     shelves = Shelves()
+    waiting: dict[str, Waiting] = {}
     for records in log:
         sheets = [_sheet(record, criteria) for record in records]
         held = {
             name: {index for index, sheet in enumerate(sheets) if sheet is not None and sheet.id in ids}
             for name, ids in seen.items()
         }
-        folded = fold(sheets, held, shelves)
+        folded = fold(sheets, held, shelves, waiting)
         shelves = folded.shelves
+        waiting.update(folded.waiting)
         for name, ids in folded.ids.items():
             seen.setdefault(name, set()).update(ids)
         for name in folded.thrown_away:
@@ -164,20 +204,25 @@ def _sheet(record: Record, criteria: Mapping[str, frozenset[str]]) -> Sheet | No
         return None  # a dead letter, or where the aggregator stopped
 
 
-def _add(expected: dict[Hash, Counter[str]], folded: Folded, agency: str) -> None:
-    for kind, sums in (("total", folded.totals), ("parts", folded.parts)):
-        for (name, method, day), fields in sums.items():
-            if name == agency:
-                for time in (day, day[:7]):
-                    expected.setdefault((kind, agency, method, time), Counter()).update(fields)
+def _add(expected: dict[Tally, Counter[str]], folded: Folded, agency: str) -> None:
+    parts = {tallied: prefixed(of) for tallied, of in folded.parts.items()}
+    sums_of: Mapping[Kind, Mapping[Tallied, Mapping[str, int]]]
+    sums_of = {"total": folded.totals, "shown": folded.shown, "parts": parts}
+    for kind, sums in sums_of.items():
+        for (name, method, time), fields in sums.items():
+            if name != agency:
+                continue
+            for wider in dict.fromkeys((time, time[:7], time[:4])):
+                if kind != "parts" or len(wider) > len("YYYY"):
+                    expected.setdefault((kind, agency, method, wider), Counter()).update(fields)
 
 
-def _differences(found: _Agency | None, expected: Mapping[Hash, Counter[str]], agency: str) -> list[str]:
-    hashes: Mapping[Hash, Mapping[str, int]] = found.hashes if found else {}
+def _differences(found: _Agency | None, expected: Mapping[Tally, Counter[str]], agency: str) -> list[str]:
+    tallies: Mapping[Tally, Mapping[str, int]] = found.tallies if found else {}
     lines = []
-    for name in sorted(hashes.keys() | expected.keys()):
+    for name in sorted(tallies.keys() | expected.keys()):
         kind, _, method, time = name
-        in_ledger, in_log = hashes.get(name, {}), expected.get(name, Counter())
+        in_ledger, in_log = tallies.get(name, {}), expected.get(name, Counter())
         for field_ in sorted(in_ledger.keys() | in_log.keys()):
             ours, true = in_ledger.get(field_, 0), in_log.get(field_, 0)
             if ours != true:

@@ -70,7 +70,7 @@ class FigureViews:
             "agency": agency,
             "method": method,
             "period": figure.index.period,
-            "responses": figure.index.responses,
+            "responses": figure.responses,
             "rebuilding": figure.index.rebuilding,
             "scale": [{"level": choice.level, "label": choice.label} for choice in scale],
             "criteria": [

@@ -45,11 +45,17 @@ class Figure:
         """Whether there is a percentage to show."""
         return self.index.percent is not None and not self.suppressed
 
+    @property
+    def responses(self) -> int | None:
+        """Counted sheets; None where there are some, and the reader may see none of them yet."""
+        return self.index.responses or (None if self.suppressed else 0)
+
     def as_json(self) -> dict[str, object]:
         """The object of the read API; what is withheld is null."""
         document = self.index.as_json() | {"suppressed": self.suppressed}
         if self.suppressed:
             document |= dict.fromkeys(("percent", "answers", "satisfied", "interval"))
+            document["responses"] = self.responses
         return document
 
 
@@ -120,6 +126,7 @@ class Figures:
             days=days,
             as_of=max((reading.as_of for reading in readings if reading.as_of), default=None),
             rebuilding=any(reading.rebuilding for reading in readings),
+            too_few=any(reading.too_few for reading in readings),
         )
         sheets = {question.agency: one.tally.responses for question, one in zip(questions, readings, strict=True)}
         found = (self._figure(questions[0]._replace(agency=name), whole, live=live), sheets)
@@ -146,7 +153,9 @@ class Figures:
         )
         if reading.rebuilding:
             index = replace(index, percent=None, interval=None)
-        return Figure(index, reading.tally, suppressed=not live and 0 < index.responses < self._minimum)
+        hidden = reading.too_few and not index.responses
+        suppressed = not live and (hidden or 0 < index.responses < self._minimum)
+        return Figure(index, reading.tally, suppressed=suppressed)
 
 
 def methods_in_use(registry: Registry) -> dict[str, str]:

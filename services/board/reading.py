@@ -1,9 +1,9 @@
 """From the ledger to the tallies of periods: the fewest hashes that add up, for many agencies in two pipelined reads.
 
-Stored are days and months. A period is read as its whole months and the days left over; its day effect (see
-`sipas.index.interval`) needs single days too: those left over, and those of its newest two whole months with sheets.
-So a period of up to two months has all its days, a year of 170 agencies stays well under a second, and a figure has
-the same interval wherever it is shown.
+Stored are days, months and years. A period is read as its whole years and months and the days left over; its day
+effect (see `sipas.index.interval`) needs single days too: those left over, and those of its newest two whole months
+with sheets. So a period of up to two months has all its days, a year of 170 agencies stays well under a second, and a
+figure has the same interval wherever it is shown.
 
 Not atomic: totals of a ledger that is emptied or filled meanwhile would look true. So the positions are read before
 the first total and again after the last one, and either may say `rebuilding`. So is the pointer to the published
@@ -13,18 +13,21 @@ generation: where it has moved, all is read again.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
 from sipas.broker import partition_of
-from sipas.ledger import Ledgers
+from sipas.ledger import Ledgers, Place
+from sipas.packed import Layout, Vector, added, layouts
 from sipas.periods import Period
-from sipas.tally import RESPONSES, Tally
-from sipas.tally_keys import ALL_AGENCIES, Published, TallyKeys, is_rebuilding, split_parts
+from sipas.tally import Tally
+from sipas.tally_keys import ALL_AGENCIES, Published, TallyKeys, is_rebuilding
 
 MONTHS_READ_BY_DAY = 2
+MONTHS_OF_A_YEAR = 12
 
 Fields = Mapping[str, str]
 
@@ -44,12 +47,16 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the ledger says. `days` are for the interval: maybe not all of the period, and their cells only."""
+    """What the ledger says. `days` are for the interval: maybe not all of the period, and their cells only.
+
+    `too_few`: there are sheets, and the public may see none of them yet.
+    """
 
     tally: Tally
     days: Mapping[date, Tally]
     as_of: datetime | None
     rebuilding: bool
+    too_few: bool = False
 
 
 class TallyReader:
@@ -75,41 +82,21 @@ class TallyReader:
         published = self._published
         partitions = sorted({self._partition(question.agency) for question in questions})
         positions = [self._keys[number].slot.key("position") for number in partitions]
-        splits = [question.period.months_and_days() for question in questions]
-        times = [[*months, *map(date.isoformat, days)] for months, days in splits]
+        asked = [_Asked.of(question) for question in questions]
 
-        found = iter(
-            self._ledgers.hashes(
-                [
-                    self._ledgers.pointer_key,
-                    *positions,
-                    *(self._keys[number].as_of(shown=shown) for number in partitions),
-                    *self._totals(questions, times, shown=shown),
-                ]
-            )
+        pointers, before = self._pointer_and_positions(positions)
+        as_of = self._ledgers.values([self._as_of(question.agency, shown=shown) for question in questions])
+        by_time = self._stored(asked, [one.times for one in asked], shown=shown)
+        more = [one.days_of_newest(found) for one, found in zip(asked, by_time, strict=True)]
+        by_day = self._stored(asked, more, shown=shown)
+        # a number that is shown of nobody may be one of too few
+        nobody = [shown and not any(found.values()) for found in by_time]
+        hidden = self._stored(
+            asked, [one.summed if none else () for one, none in zip(asked, nobody, strict=True)], shown=False
         )
-        pointers = [next(found)]
-        before = [next(found) for _ in partitions]
-        as_of = dict(zip(partitions, [next(found) for _ in partitions], strict=True))
-        by_time = [
-            {time: _of_parts(next(found), question.parts) for time in asked}
-            for question, asked in zip(questions, times, strict=True)
-        ]
-
-        more = [
-            _days_of_newest(months, hashes) if question.days else []
-            for question, (months, _), hashes in zip(questions, splits, by_time, strict=True)
-        ]
-        again = [*positions, self._ledgers.pointer_key]
-        found = iter(self._ledgers.hashes([*self._totals(questions, more, shown=shown), *again]))
-        by_day = [
-            {day: _of_parts(next(found), question.parts) for day in days}
-            for question, days in zip(questions, more, strict=True)
-        ]
-        after = [next(found) for _ in partitions]
-        pointers.append(next(found))
-        for pointer in reversed(pointers):
-            if Published.from_pointer(pointer) != published:
+        pointer, after = self._pointer_and_positions(positions)
+        for found in (pointers, pointer):
+            if Published.from_pointer(found) != published:
                 self._follow(Published.from_pointer(pointer))
                 return None
         partial = {
@@ -118,42 +105,65 @@ class TallyReader:
         }
 
         readings = []
-        for index, question in enumerate(questions):
-            partition = self._partition(question.agency)
-            single = splits[index][1] if question.days else ()
-            alone = {day.isoformat(): by_time[index][day.isoformat()] for day in single}
-            newest = as_of[partition].get(question.agency)
+        for index, one in enumerate(asked):
+            days = {day: by_time[index][day] for day in one.single} | by_day[index]
+            told = as_of[index]
             readings.append(
                 Reading(
-                    tally=_sum(by_time[index].values()),
-                    days={date.fromisoformat(day): _cells(f) for day, f in (alone | by_day[index]).items() if f},
-                    as_of=None if newest is None else datetime.fromisoformat(newest),
-                    rebuilding=partial[partition],
+                    tally=one.tally(by_time[index]),
+                    days={
+                        date.fromisoformat(day): one.layout.cells_alone(vector)
+                        for day, vector in days.items()
+                        if vector is not None
+                    },
+                    as_of=None if told is None else datetime.fromisoformat(told.decode()),
+                    rebuilding=partial[self._partition(one.question.agency)],
+                    too_few=any(hidden[index].values()),
                 )
             )
         return readings
 
+    def _pointer_and_positions(self, positions: Sequence[str]) -> tuple[Fields, list[dict[str, str]]]:
+        pointer, *found = self._ledgers.hashes([self._ledgers.pointer_key, *positions])
+        return pointer, found
+
+    def _as_of(self, agency: str, *, shown: bool) -> Place:
+        return Place(self._keys[self._partition(agency)].as_of(shown=shown), agency)
+
+    def _stored(
+        self, asked: Sequence[_Asked], times: Sequence[Sequence[str]], *, shown: bool
+    ) -> list[dict[str, Vector | None]]:
+        """For each question its times -> what is stored of them."""
+        places: list[Place] = []
+        for one, some in zip(asked, times, strict=True):
+            agency, method = one.question.agency, one.question.method
+            keys = self._keys[self._partition(agency)]
+            for time in some:
+                places.append(keys.total(agency, method, time, shown=shown))
+                if one.question.parts:
+                    places.append(keys.parts(agency, method, time))
+        found = iter(self._ledgers.values(places) if places else ())
+        stored: list[dict[str, Vector | None]] = []
+        for one, some in zip(asked, times, strict=True):
+            stored.append({time: one.vector(next(found), next(found) if one.question.parts else None) for time in some})
+        return stored
+
     def state(self, *, shown: bool) -> str:
         """What changes whenever any reading may: as long as it is the same, so is all that `read` says."""
         published, positions = self._positions(range(len(self._keys)))
-        if not shown:
-            return repr((published, [(_build(one), one.get("next_offset")) for one in positions]))
-        moves = self._ledgers.numbers([keys.moves for keys in self._keys], ALL_AGENCIES)
-        return repr((published, [_build(one) for one in positions], moves))
+        changed = self._ledgers.values([Place(keys.changed(shown=shown), ALL_AGENCIES) for keys in self._keys])
+        return repr((published, [_build(one) for one in positions], changed))
 
     def versions(self, questions: Sequence[Question], *, shown: bool) -> list[Hashable]:
-        """The same for each question alone. What is shown is known by agency, what is live by partition."""
+        """The same for each question alone."""
         numbers = [self._partition(question.agency) for question in questions]
         partitions = sorted(set(numbers))
         published, positions = self._positions(partitions)
-        builds = {n: _build(one) for n, one in zip(partitions, positions, strict=True)}
-        if not shown:
-            offsets = {n: one.get("next_offset") for n, one in zip(partitions, positions, strict=True)}
-            return [(published, builds[number], offsets[number]) for number in numbers]
-        found = self._ledgers.hashes([self._keys[number].moves for number in partitions])
-        moves = dict(zip(partitions, found, strict=True))
+        builds = {number: _build(one) for number, one in zip(partitions, positions, strict=True)}
+        found = self._ledgers.hashes([self._keys[number].changed(shown=shown) for number in partitions])
+        changed = dict(zip(partitions, found, strict=True))
         return [
-            (published, builds[number], moves[number].get(question.agency))
+            (published, builds[number], changed[number].get(question.agency))
             for number, question in zip(numbers, questions, strict=True)
         ]
 
@@ -176,55 +186,62 @@ class TallyReader:
     def _partition(self, agency: str) -> int:
         return partition_of(agency, len(self._keys))
 
-    def _totals(self, questions: Sequence[Question], times: Sequence[Iterable[str]], *, shown: bool) -> list[str]:
-        names = []
-        for question, asked in zip(questions, times, strict=True):
-            keys = self._keys[self._partition(question.agency)]
-            name = keys.parts if question.parts else keys.total
-            names += [name(question.agency, question.method, time, shown=shown) for time in asked]
-        return names
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, and the stored times that answer it: those that add up (`summed`), and more for the interval."""
+
+    question: Question
+    layout: Layout
+    summed: tuple[str, ...]
+    months: tuple[str, ...]
+    single: tuple[str, ...]
+
+    @classmethod
+    def of(cls, question: Question) -> _Asked:
+        months, days = question.period.months_and_days()
+        single = tuple(map(date.isoformat, days))
+        return cls(
+            question,
+            layouts()[question.method],
+            (*(months if question.parts else _years_and_months(months)), *single),
+            months if question.days else (),
+            single if question.days else (),
+        )
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.summed, *self.months)))
+
+    def vector(self, total: bytes | None, parts: bytes | None) -> Vector | None:
+        """What is stored at a time, of the parts that are asked for."""
+        if total is None or not self.question.parts:
+            return None if total is None else self.layout.unpack(total)
+        of_part = self.layout.unpack_parts(parts, self.layout.unpack(total))
+        found = [of_part[part] for part in self.question.parts if part in of_part]
+        return added(found) if found else None
+
+    def tally(self, stored: Mapping[str, Vector | None]) -> Tally:
+        found = [vector for time in self.summed if (vector := stored[time]) is not None]
+        return self.layout.tally(added(found)) if found else Tally.EMPTY
+
+    def days_of_newest(self, stored: Mapping[str, Vector | None]) -> list[str]:
+        """The days of the newest months that have sheets."""
+        newest = [month for month in reversed(self.months) if (vector := stored[month]) is not None and vector[0]]
+        return [
+            f"{month}-{day:02}"
+            for month in newest[:MONTHS_READ_BY_DAY]
+            for day in range(1, monthrange(int(month[:4]), int(month[5:]))[1] + 1)
+        ]
+
+
+def _years_and_months(months: Sequence[str]) -> list[str]:
+    """Twelve months of a year are the year: what is left of its months is shown with it alone."""
+    of_year = Counter(month[:4] for month in months)
+    whole = [year for year, number in of_year.items() if number == MONTHS_OF_A_YEAR]
+    return [*whole, *(month for month in months if month[:4] not in whole)]
 
 
 def _build(position: Fields) -> tuple[bool, str | None]:
     """Whether it is partial, and which one: where Redis was lost, the next counts its changes from nothing again."""
     return is_rebuilding(position or None), position.get("rebuild_until")
-
-
-def _days_of_newest(months: Sequence[str], hashes: Mapping[str, Fields]) -> list[str]:
-    """The days of the newest months that have sheets."""
-    newest = [month for month in reversed(months) if int(hashes[month].get(RESPONSES, 0))][:MONTHS_READ_BY_DAY]
-    return [
-        f"{month}-{day:02}" for month in newest for day in range(1, monthrange(int(month[:4]), int(month[5:]))[1] + 1)
-    ]
-
-
-def _of_parts(fields: Fields, parts: Sequence[str]) -> Fields:
-    """The sum of the parts, in the fields of a total."""
-    if not parts:
-        return fields
-    sums: dict[str, int] = {}
-    for part, of in split_parts(fields).items():
-        if part in parts:
-            for name, value in of.items():
-                sums[name] = sums.get(name, 0) + value
-    return {name: str(value) for name, value in sums.items()}
-
-
-def _sum(hashes: Iterable[Fields]) -> Tally:
-    sums: dict[str, int] = {}
-    for fields in hashes:
-        for name, value in fields.items():
-            sums[name] = sums.get(name, 0) + int(value)
-    return Tally.from_fields(sums)
-
-
-def _cells(fields: Fields) -> Tally:
-    """The cells alone: an interval asks for no more, and thousands of days are read at once."""
-    return Tally(
-        cells={
-            (int(satisfied), int(answers)): int(sheets)
-            for name, sheets in fields.items()
-            for satisfied, slash, answers in [name.partition("/")]
-            if slash
-        }
-    )

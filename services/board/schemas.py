@@ -97,7 +97,11 @@ class Index(Schema):
         allow_none=True,
         metadata={"description": "share of satisfied answers, 0 to 100, two decimals; null where it is not known"},
     )
-    responses = fields.Integer(required=True, metadata={"description": "counted sheets"})
+    responses = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "counted sheets; null where there are some, and fewer than may be told"},
+    )
     answers = fields.Integer(required=True, allow_none=True)
     satisfied = fields.Integer(required=True, allow_none=True, metadata={"description": "answers of level 4 or 5"})
     interval = fields.List(
@@ -282,7 +286,7 @@ class Distribution(Schema):
     agency = fields.String(required=True)
     method = fields.String(required=True)
     period = fields.String(required=True)
-    responses = fields.Integer(required=True)
+    responses = fields.Integer(required=True, allow_none=True)
     rebuilding = fields.Boolean(required=True)
     scale = fields.List(fields.Nested(Choice), required=True)
     criteria = fields.List(fields.Nested(CriterionLevels), required=True)
@@ -322,7 +326,7 @@ class OpenDataRow(Schema):
     method = fields.String(required=True)
     aggregation = fields.String(required=True)
     period = fields.String(required=True)
-    responses = fields.Integer(required=True)
+    responses = fields.Integer(required=True, allow_none=True)
     percent = fields.Float(required=True, allow_none=True)
     interval_low = fields.Float(required=True, allow_none=True)
     interval_high = fields.Float(required=True, allow_none=True)

@@ -24,12 +24,63 @@ NOT_EVENTS = (
 
 @dataclass
 class Answers:
-    """`records`: (key, value) in the order of the log. `expected`: hash name -> field -> count."""
+    """`records`: (key, value) in the order of the log. `expected`: (kind, agency, method, time) -> field -> count.
+
+    Of what the public may see, lists of sheets wait: (agency, time) -> (the agency's newest day then, names).
+    """
 
     records: list[tuple[str, bytes | None]] = field(default_factory=list)
     expected: dict[tuple[str, str, str, str], Counter[str]] = field(default_factory=dict)
     malformed: int = 0
     unique: int = 0
+    newest: dict[str, str] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], list[tuple[str, list[str]]]] = field(default_factory=dict)
+
+    def count(self, sheet: dict) -> None:
+        """Sheets that count, in the order of the log."""
+        given = [level for level in sheet["answers"].values() if level is not None]
+        if sheet["flags"]:
+            names = ["excluded"]
+        else:
+            names = ["responses", f"{sum(level >= 4 for level in given)}/{len(given)}"]
+            names += [f"{code}:{'-' if level is None else level}" for code, level in sheet["answers"].items()]
+        parts = [f"channel={sheet['channel']}", f"counter={sheet['counter']}"]
+        if sheet["sector"]:
+            parts.append(f"sector={sheet['sector']}")
+        agency, method, day = sheet["agency"], sheet["method"], sheet["answered_on"]
+        for time in (day, day[:7], day[:4]):
+            self._add("total", agency, method, time, names)
+        for time in (day, day[:7]):
+            self._add("parts", agency, method, time, [f"{part}|{name}" for part in parts for name in names])
+        if day > self.newest.get(agency, ""):
+            self.newest[agency] = day
+            self._move_on(agency, method)
+        waits = self.waiting.setdefault((agency, day), [])
+        waits.append((self.newest[agency], names))
+        if names != ["excluded"]:
+            self._show_five(agency, method, day)
+
+    def _move_on(self, agency: str, method: str) -> None:
+        newest = self.newest[agency]
+        for length in (10, 7):
+            times = [time for who, time in self.waiting if who == agency and len(time) == length]
+            for time in times:
+                last, _ = self.waiting[agency, time][-1]
+                if last < newest if length == 10 else time < newest[:7]:
+                    waited = self.waiting.pop((agency, time))
+                    self.waiting.setdefault((agency, time[: length - 3]), []).extend(waited)
+            for time in [time for who, time in self.waiting if who == agency and len(time) == length - 3]:
+                self._show_five(agency, method, time)
+
+    def _show_five(self, agency: str, method: str, time: str) -> None:
+        if sum(names != ["excluded"] for _, names in self.waiting[agency, time]) < 5:
+            return
+        for _, names in self.waiting.pop((agency, time)):
+            for wider in sorted({time, time[:7], time[:4]}):
+                self._add("shown", agency, method, wider, names)
+
+    def _add(self, kind: str, agency: str, method: str, time: str, names: list[str]) -> None:
+        self.expected.setdefault((kind, agency, method, time), Counter()).update(names)
 
 
 def make_answers(
@@ -43,7 +94,7 @@ def make_answers(
         agency = f"co-quan-{dice.randrange(agencies)}"
         sheet = make_sheet(dice, agency, days)
         value = json.dumps(sheet).encode()
-        count(made.expected, sheet)
+        made.count(sheet)
         made.records.append((agency, value))
         if dice.random() < repeated:
             delay = dice.choice((0, 1, 50, 5_000, 50_000))
@@ -88,19 +139,3 @@ def broken(dice: random.Random, sheet: dict) -> bytes | None:
     return dice.choice(
         (*NOT_EVENTS, *(json.dumps(one).encode() for one in (wrong_level, wrong_criterion, nothing, text_level)))
     )
-
-
-def count(expected: dict[tuple[str, str, str, str], Counter[str]], sheet: dict) -> None:
-    given = [level for level in sheet["answers"].values() if level is not None]
-    if sheet["flags"]:
-        names = ["excluded"]
-    else:
-        names = ["responses", f"{sum(level >= 4 for level in given)}/{len(given)}"]
-        names += [f"{code}:{'-' if level is None else level}" for code, level in sheet["answers"].items()]
-    parts = [f"channel={sheet['channel']}", f"counter={sheet['counter']}"]
-    if sheet["sector"]:
-        parts.append(f"sector={sheet['sector']}")
-    for time in (sheet["answered_on"], sheet["answered_on"][:7]):
-        scope = (sheet["agency"], sheet["method"], time)
-        expected.setdefault(("total", *scope), Counter()).update(names)
-        expected.setdefault(("parts", *scope), Counter()).update(f"{part}|{name}" for part in parts for name in names)

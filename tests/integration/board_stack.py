@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from flask.testing import FlaskClient
 from holidays import country_holidays
 
-from services.aggregator.counting import writes_of
+from services.aggregator.counting import commit
 from services.aggregator.fold import Shelves, fold, sheet_of
-from services.aggregator.publish import Mark, show
+from services.aggregator.steps import Waiting
 from services.board.alerts import AlertBook
 from services.board.app import make_app
 from services.board.comments import ReadComments
@@ -77,11 +77,13 @@ class BoardStack:
         entries: Iterable[Entry] = PROVINCE,
         *,
         demo: bool = False,
+        publication_minimum: int = 5,
         read_comments: ReadComments | None = None,
     ) -> None:
         self.methods = load_methods()
         self.ledgers = Ledgers(url, namespace)
         self.keys = [TallyKeys.of(self.ledgers, number) for number in range(PARTITIONS)]
+        self.waiting: dict[str, dict[str, Waiting]] = {}
         self.alerts = AlertBook()
         self.scores = ScoreBook()
         self.comments: list[Comment] = []
@@ -95,12 +97,12 @@ class BoardStack:
             scores=lambda: self.scores,
             comments=read_comments
             or (lambda agency, day: [one for one in self.comments if (one.agency, one.day) == (agency, day)]),
-            figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, 5),
+            figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, publication_minimum),
             methods=self.methods,
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
             holidays=country_holidays("VN"),
             now=lambda: self.now,
-            publication_minimum=5,
+            publication_minimum=publication_minimum,
             ranking_minimum=30,
             demo=demo,
         )
@@ -117,7 +119,7 @@ class BoardStack:
         received: datetime | None = None,
         counter: str | None = None,
     ) -> None:
-        """Fold, commit, and let the public see what it may, as the aggregator does."""
+        """Fold and commit, as the aggregator does."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
         keys = self.keys_of(agency_id)
         position = keys.slot.position()
@@ -142,12 +144,12 @@ class BoardStack:
             )
             for answers in sheets
         ]
-        folded = fold([sheet_of(event, criteria) for event in events], {}, Shelves())
+        waiting = self.waiting.setdefault(keys.slot.key(), {})
+        folded = fold([sheet_of(event, criteria) for event in events], {}, Shelves(), waiting)
+        waiting.update(folded.waiting)
         start = int(position["next_offset"])
-        as_of = self.ledgers.hashes([keys.as_of()])[0]
         moved = {"next_offset": start + len(events), "offset": start + len(events) - 1}
-        keys.slot.commit(start, moved, writes_of(folded, keys, as_of))
-        show(keys, 0, [Mark(agency_id, method, day.isoformat())])
+        commit(folded, keys, start, moved)
 
     def keys_of(self, agency_id: str) -> TallyKeys:
         return self.keys[partition_of(agency_id, PARTITIONS)]

@@ -7,28 +7,40 @@ import shutil
 from deploy.local import programs
 from sipas.broker import Log
 from tests.integration.aggregator_stack import PARTITIONS, AggregatorStack
-from tests.integration.answers import Answers, count, make_answers, make_sheet
+from tests.integration.answers import Answers, make_answers, make_sheet
 from tests.servers import wait_until
 
 
+class Sleeper:
+    """An owner of partitions whose commit reaches Redis when another has long counted the same answers."""
+
+    def __init__(self, stack: AggregatorStack, mutant: str = "") -> None:
+        self.answers = make_answers(6_000)
+        proxy = stack.proxy()
+        self.program = stack.aggregator("sleeper", static=False, proxy=proxy, mutant=mutant)
+        self.program.start()
+        stack.write(self.answers.records[:3_000])
+        stack.wait_until_counted()
+        proxy.arm("hold", self.program.pause)
+        stack.write(self.answers.records[3_000:])
+        wait_until(lambda: proxy.faults == 1, what="the sleeper's commit")
+        self.successor = stack.aggregator("successor", static=False)
+        self.successor.start()
+        stack.wait_until_counted()
+        proxy.release()
+        self.program.resume()
+
+
 def test_a_paused_owner_that_wakes_after_another_took_over_changes_nothing(any_stack: AggregatorStack) -> None:
-    """Its commit reaches Redis when the other has long counted the same answers."""
-    stack = any_stack
-    answers = make_answers(6_000)
-    proxy = stack.proxy()
-    sleeper = stack.aggregator("sleeper", static=False, proxy=proxy)
-    sleeper.start()
-    stack.write(answers.records[:3_000])
-    stack.wait_until_counted()
-    proxy.arm("hold", sleeper.pause)
-    stack.write(answers.records[3_000:])
-    wait_until(lambda: proxy.faults == 1, what="the sleeper's commit")
-    stack.aggregator("successor", static=False).start()
-    stack.wait_until_counted()
-    proxy.release()
-    sleeper.resume()
-    wait_until(lambda: "reading the ledger again" in sleeper.log, what="the sleeper to notice")
-    assert stack.differences(answers) == []
+    sleeper = Sleeper(any_stack)
+    wait_until(lambda: "reading the ledger again" in sleeper.program.log, what="the sleeper to notice")
+    assert any_stack.differences(sleeper.answers) == []
+
+
+def test_without_the_guard_of_the_position_it_would(stack: AggregatorStack) -> None:
+    sleeper = Sleeper(stack, "no-position-guard")
+    wait_until(lambda: "the ledger moved without us" in sleeper.successor.log, what="the position set back")
+    assert stack.differences(sleeper.answers) != []
 
 
 def test_a_reply_lost_after_the_server_executed_counts_once(any_stack: AggregatorStack) -> None:
@@ -194,9 +206,7 @@ def test_verify_agrees_with_a_running_stack_and_names_a_planted_difference(stack
     done = stack.command("verify", "--json")
     assert json.loads(done.stdout)["sheets"] == answers.unique
     scope = next(scope for scope in sorted(answers.expected) if scope[0] == "total")
-    number = next(n for n in range(PARTITIONS) if stack.ledgers.hashes([stack.keys(n).total(*scope[1:])])[0])
-    key = stack.keys(number).total(*scope[1:])
-    programs.ask_redis(stack.redis.port, "HINCRBY", key, "STAFF:5", "1")
+    stack.spoil(scope, "STAFF:5", 1)
     wrong = stack.command("verify")
     assert wrong.returncode == 1
     had = answers.expected[scope]["STAFF:5"]
@@ -248,7 +258,7 @@ def test_a_sheet_too_old_to_be_told_from_a_repeat_is_kept_and_counted_when_sent_
     answers = Answers()
     # the 20 repeats are told apart no more: sent again as imports they count a second time, on a person's word
     for sheet in (*early, *late, *early, *straggler):
-        count(answers.expected, sheet)
+        answers.count(sheet)
     assert stack.differences(answers) == []
     assert stack.command("verify").returncode == 0
 

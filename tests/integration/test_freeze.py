@@ -10,7 +10,7 @@ from services.aggregator.freezing import cut_of
 from services.aggregator.frozen import numbers
 from sipas.periods import Period
 from tests.integration.aggregator_stack import AggregatorStack
-from tests.integration.answers import Answers, count, make_sheet
+from tests.integration.answers import Answers, make_sheet
 from tests.integration.board_stack import BAD, GOOD, READ, BoardStack
 from tests.servers import RedisServer
 
@@ -23,7 +23,7 @@ def add_sheets(answers: Answers, dice: random.Random, number: int) -> None:
     for _ in range(number):
         day = (FIRST + timedelta(days=dice.randrange(92))).isoformat()
         sheet = make_sheet(dice, f"co-quan-{dice.randrange(24)}", answered_on=day, received_at="2026-09-30T03:00:00Z")
-        count(answers.expected, sheet)
+        answers.count(sheet)
         answers.records.append((sheet["agency"], json.dumps(sheet).encode()))
 
 

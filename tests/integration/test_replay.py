@@ -88,8 +88,7 @@ def test_going_back_is_one_command_and_the_old_generation_is_kept_until_it_is_dr
     stack.wait_until_counted()
     # g2 lost something on the way, as a faulty method would
     scope = next(scope for scope in sorted(answers.expected) if scope[0] == "total" and len(scope[3]) == 10)
-    number = next(n for n in range(PARTITIONS) if stack.ledgers.hashes([stack.keys(n).total(*scope[1:])])[0])
-    programs.ask_redis(stack.redis.port, "HINCRBY", stack.keys(number).total(*scope[1:]), "STAFF:5", "-1")
+    stack.spoil(scope, "STAFF:5", -1)
     back = stack.command("replay", "--back")
     assert back.returncode == 0, back.stderr
     assert pointer(stack) == Published("g1", 2)
@@ -110,8 +109,7 @@ def test_integers_that_differ_are_named_and_published_only_with_a_reason(stack: 
     stack.write(answers.records)
     stack.wait_until_counted()
     scope = next(scope for scope in sorted(answers.expected) if scope[0] == "total" and len(scope[3]) == 10)
-    number = next(n for n in range(PARTITIONS) if stack.ledgers.hashes([stack.keys(n).total(*scope[1:])])[0])
-    programs.ask_redis(stack.redis.port, "HINCRBY", stack.keys(number).total(*scope[1:]), "STAFF:5", "1")
+    stack.spoil(scope, "STAFF:5", 1)
     had = answers.expected[scope]["STAFF:5"]
     refused = stack.command("replay", "--switch")
     assert refused.returncode == 1
@@ -119,6 +117,24 @@ def test_integers_that_differ_are_named_and_published_only_with_a_reason(stack: 
     assert pointer(stack) == Published("g1", 0)
     meant = stack.command("replay", "--switch", "--reason", "someone edited g1 by hand")
     assert meant.returncode == 0, meant.stderr
+    wait_until_marked(stack, 1)
+    assert stack.differences(answers) == []
+
+
+def test_a_ledger_of_another_version_is_refused_by_name_and_replayed(stack: AggregatorStack) -> None:
+    answers = make_answers(2_000)
+    first = stack.aggregator("first")
+    first.start()
+    stack.write(answers.records)
+    stack.wait_until_counted()
+    first.stop()
+    for number in range(PARTITIONS):
+        stack.keys(number).slot.note({"stored": "1"})
+    first.start()
+    assert first.wait(30) == 1
+    assert "was written by another version of this software" in first.log
+    assert stack.command("replay", "--switch").returncode == 0
+    first.start()
     wait_until_marked(stack, 1)
     assert stack.differences(answers) == []
 

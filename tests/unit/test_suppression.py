@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sipas.suppression import Node, close, withhold
+from sipas.suppression import Node, withhold
 from tests.unit.linear import isolated
 
 
@@ -111,77 +111,3 @@ def test_no_small_number_is_published_and_no_zero_withheld(province):
 @given(st.lists(st.integers(5, 50), min_size=1, max_size=9))
 def test_where_nothing_is_small_nothing_is_withheld(counts):
     assert withhold(agency(**{f"c{n}": count for n, count in enumerate(counts)})) == frozenset()
-
-
-# --- over time ------------------------------------------------------------------------------------------------------
-
-
-def test_each_closing_adds_what_may_be_told_of_it():
-    first = close({}, agency(a=20, b=30))
-    assert first == {"total": 50, "a": 20, "b": 30}
-    assert close(first, agency(a=3, b=8, c=9)) == {"total": 70, "a": 20, "b": 30, "c": 9}
-
-
-def test_a_closing_waits_for_five_sheets():
-    assert close({}, agency(a=4)) is None
-
-
-def test_three_sheets_of_a_day_do_not_follow_from_two_days_of_which_each_is_safe():
-    """20 and 30 may be shown, 23 and 38 as well: the difference would tell three."""
-    assert leaks(agency(a=3, b=8), frozenset())
-    assert close({"total": 50, "a": 20, "b": 30}, agency(a=3, b=8)) == {"total": 61, "a": 20, "b": 30}
-
-
-arrivals = st.integers(1, 3).flatmap(
-    lambda parts: st.lists(
-        st.tuples(st.lists(st.integers(0, 8), min_size=parts, max_size=parts), st.booleans()),
-        min_size=1,
-        max_size=12 // parts,
-    )
-)
-
-
-@given(arrivals)
-@example([([1, 4, 5], True), ([0, 1, 5], True)])  # rules that looked at cumulated states told these
-@example([([0, 5], True), ([5, 1], True)])
-@example([([2, 4, 5], True), ([3, 1, 5], True)])
-@example([([5, 3], False), ([2, 4], True), ([3, 3], False), ([5, 5], True)])
-def test_all_that_was_ever_shown_isolates_no_few_sheets(arrivals):
-    """Atoms are (arrival, part); the total moves by five or more, some moves close, and the reader kept everything."""
-    parts = range(len(arrivals[0][0]))
-    sizes = [count for arrived, _ in arrivals for count in arrived]
-    width = len(sizes)
-
-    def vector(members):
-        return [int(atom in members) for atom in range(width)]
-
-    published, shown = [], {}
-    moved = closed = 0
-    for step, (_, closes) in enumerate(arrivals, start=1):
-        unseen = sizes[moved * len(parts) : step * len(parts)]
-        if sum(unseen) < 5:
-            continue
-        moved = step
-        published.append(vector(range(moved * len(parts))))
-        columns = {part: range(closed * len(parts) + part, moved * len(parts), len(parts)) for part in parts}
-        since = agency(**{f"p{part}": sum(sizes[atom] for atom in atoms) for part, atoms in columns.items()})
-        if not closes or (now := close(shown, since)) is None:
-            continue
-        # a count that did not change tells as well: nothing, or too few, and which of them the reader may know
-        told = {part for part in parts if f"p{part}" not in withhold(since)}
-        assert all(now[f"p{part}"] == shown.get(f"p{part}", 0) + sum(sizes[a] for a in columns[part]) for part in told)
-        published += [vector(columns[part]) for part in told]
-        shown, closed = now, moved
-    assert isolated(published, sizes, 5) == []
-
-
-@given(st.lists(st.lists(st.integers(0, 8), min_size=3, max_size=3), max_size=6))
-def test_what_is_shown_never_goes_back_and_the_total_is_whole(days):
-    shown, so_far = {}, 0
-    for day in days:
-        now = close(shown, agency(**{f"p{n}": count for n, count in enumerate(day)}))
-        if now is not None:
-            so_far += sum(day)
-            assert now["total"] == so_far
-            assert all(now[name] >= count for name, count in shown.items())
-            shown = now
