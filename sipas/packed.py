@@ -139,7 +139,9 @@ def _bytes_of(vector: Iterable[int]) -> tuple[int, bytes]:
 
 
 def _deflate(data: bytes) -> bytes:
-    return zlib.compress(data, 6, wbits=-15)
+    # a window of 2 kB holds all that is packed: a larger one costs five times the time, to be cleared for each value
+    squeezer = zlib.compressobj(3, zlib.DEFLATED, -11, 4)
+    return squeezer.compress(data) + squeezer.flush()
 
 
 _parts = msgspec.msgpack.Decoder(dict[str, bytes])

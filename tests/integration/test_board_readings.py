@@ -55,7 +55,8 @@ ENTRIES = (
 @pytest.fixture(scope="module")
 def board(redis_server: RedisServer) -> Iterator[BoardStack]:
     """Filled once; no test counts further sheets of what another asks for."""
-    stack = BoardStack(redis_server.url, f"t{uuid.uuid4().hex[:10]}", ENTRIES)
+    # above the step of public numbers, so that some of them are too small to be told
+    stack = BoardStack(redis_server.url, f"t{uuid.uuid4().hex[:10]}", ENTRIES, publication_minimum=10)
     for agency_id, month, good, bad in (
         ("so-noi-vu", "2026-10", 60, 40),
         ("so-y-te", "2026-10", 60, 0),
@@ -156,7 +157,7 @@ def test_of_too_few_sheets_no_cell_is_told(board: BoardStack) -> None:
     assert {factor["answers"] for factor in found["factors"]} == {None}
     levels = board.get("/v1/agencies/so-dan-toc/distribution", period="2026-10")
     assert {criterion["levels"] is None for criterion in levels["criteria"]} == {True}
-    assert board.get("/v1/agencies/so-dan-toc/factors", READ, period="2026-10")["factors"][0]["answers"] == 3
+    assert board.get("/v1/agencies/so-dan-toc/factors", READ, period="2026-10")["factors"][0]["answers"] == 5
 
 
 def test_the_levels_of_a_criterion_are_told(board: BoardStack) -> None:
@@ -171,8 +172,8 @@ def test_the_levels_of_a_criterion_are_told(board: BoardStack) -> None:
 
 def test_a_block_adds_up_counts(board: BoardStack) -> None:
     found = board.get("/v1/scopes/block:so/index", READ, period="2026-10")
-    assert (found["responses"], found["agencies"], found["counted"]) == (223, 4, 4)
-    assert found["percent"] == round(100 * (60 + 60 + 30 + 3) / 223, 2)
+    assert (found["responses"], found["agencies"], found["counted"]) == (225, 4, 4)
+    assert found["percent"] == round(100 * (60 + 60 + 30 + 5) / 225, 2)
 
 
 def test_a_block_whose_one_small_agency_would_follow_is_withheld(board: BoardStack) -> None:

@@ -1,7 +1,7 @@
 """A reader who keeps everything the public API ever said, and solves it: no few sheets come out.
 
-Asked are agencies, blocks, kinds, merged agencies, province and criteria while sheets arrive one by one on one day.
-What the next day adds (the last one to four sheets of a day) is told in docs/method.md and not held here.
+Asked are agencies, blocks, kinds, merged agencies, province and criteria while sheets arrive one by one. The proof over
+days, months and years is `tests/unit/test_steps.py`; here, that the API tells nothing else.
 """
 
 import random
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.board_stack import PROVINCE, TODAY, BoardStack
+from tests.integration.board_stack import PROVINCE, READ, TODAY, BoardStack
 from tests.servers import RedisServer
 from tests.unit.linear import isolated
 
@@ -44,10 +44,10 @@ def test_the_sums_seen_while_sheets_arrive_one_by_one_isolate_no_few_of_them(boa
         board.count(agency, DAY, [{"ACCESS": dice.choice((2, 4, 5))}])
         arrived[agency] += 1
         for one in AGENCIES:
-            found = board.index(one, period=DAY)
-            if found["responses"] != seen[one][-1]:
-                seen[one].append(found["responses"])
-            assert found["responses"] <= arrived[one]
+            told = board.index(one, period=DAY)["responses"] or 0
+            if told != seen[one][-1]:
+                seen[one].append(told)
+            assert told <= arrived[one]
         moment = tuple(len(seen[one]) - 1 for one in AGENCIES)
         sums |= {
             (scope, moment)
@@ -68,6 +68,23 @@ def test_the_sums_seen_while_sheets_arrive_one_by_one_isolate_no_few_of_them(boa
     assert len(sizes) > 5
     assert sums
     assert isolated(published, sizes, 5) == []
+
+
+def test_over_days_no_number_moves_by_a_few_and_no_month_tells_what_its_days_hide(board: BoardStack) -> None:
+    days, month = ("2026-11-18", "2026-11-19", "2026-11-20", DAY), "2026-11"
+    dice = random.Random(6)
+    seen = dict.fromkeys((*days, month, "2026"), 0)
+    for day in days:
+        for _ in range(dice.choice((3, 8, 11))):
+            board.count("so-noi-vu", dice.choice((day, day, days[0])), [{"ACCESS": dice.choice((2, 4, 5))}])
+            told = {period: board.index("so-noi-vu", period=period)["responses"] or 0 for period in seen}
+            assert all(told[period] == seen[period] or told[period] >= seen[period] + 5 for period in seen)
+            left = told[month] - sum(told[one] for one in days)
+            assert left == 0 or left >= 5
+            seen = told
+    live = board.index("so-noi-vu", READ, period=month)["responses"]
+    assert 0 <= live - seen[month] <= 8
+    assert seen[month] > sum(seen[one] for one in days)
 
 
 def test_the_answers_to_a_criterion_that_few_gave_do_not_follow_from_the_others(board: BoardStack) -> None:

@@ -21,6 +21,7 @@ from services.aggregator.fold import (
     month_of,
     sheet_of,
 )
+from services.aggregator.steps import Waiting
 from sipas.events import MalformedEvent, Response
 from sipas.tally import EXCLUDED_FIELDS, sheet_fields
 
@@ -67,6 +68,8 @@ class Log:
         self.seen: dict[str, set[bytes]] = {}
         self.shelves = Shelves()
         self.totals: Counter[tuple[str, str, str, str]] = Counter()
+        self.shown: Counter[tuple[str, str, str, str]] = Counter()
+        self.waiting: dict[str, Waiting] = {}
         self.too_old: list[bytes] = []
         self.repeated = 0
 
@@ -76,7 +79,7 @@ class Log:
             for name, ids in self.seen.items()
             if name in self.shelves.names()
         }
-        folded = fold(batch, held, self.shelves)
+        folded = fold(batch, held, self.shelves, self.waiting)
         for scope, fields in folded.totals.items():
             for name, count in fields.items():
                 self.totals[(*scope, name)] += count
@@ -85,6 +88,10 @@ class Log:
         for name in folded.thrown_away:
             self.seen.pop(name, None)
         self.shelves = folded.shelves
+        self.waiting |= folded.waiting
+        for scope, fields in folded.shown.items():
+            for name, count in fields.items():
+                self.shown[(*scope, name)] += count
         self.too_old += [batch[i].id for i in folded.too_old]
         self.repeated += folded.repeated
 
@@ -107,8 +114,10 @@ def test_cutting_the_log_into_other_batches_changes_nothing(log: list[Sheet], se
         size = dice.randrange(1, len(log) + 1)
         cut.fold(log[:size])
         log = log[size:]
-    assert (cut.totals, cut.too_old, cut.repeated, cut.shelves) == (
+    assert (cut.totals, cut.shown, cut.waiting, cut.too_old, cut.repeated, cut.shelves) == (
         whole.totals,
+        whole.shown,
+        whole.waiting,
         whole.too_old,
         whole.repeated,
         whole.shelves,
