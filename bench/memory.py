@@ -21,7 +21,8 @@ from uuid import UUID
 import redis
 
 from bench.machine import machine
-from services.aggregator.counting import commit, load_criteria
+from services.aggregator.commit import commit
+from services.aggregator.counting import load_criteria
 from services.aggregator.fold import Shelves, fold, sheet_of
 from services.aggregator.steps import Waiting
 from sipas.events import Response

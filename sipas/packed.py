@@ -95,9 +95,14 @@ class Layout:
     def vector(self, fields: Mapping[str, int]) -> list[int]:
         """Raises KeyError for a field that the method does not have."""
         vector = [0] * len(self.fields)
-        for name, number in fields.items():
-            vector[self.places[name]] += number
+        self.add(vector, fields)
         return vector
+
+    def add(self, vector: list[int], fields: Mapping[str, int]) -> None:
+        """Raise the vector by the fields."""
+        places = self.places
+        for name, number in fields.items():
+            vector[places[name]] += number
 
     def named(self, vector: Vector) -> dict[str, int]:
         """The fields that are not zero."""

@@ -28,21 +28,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 
 from services.aggregator import metrics
+from services.aggregator.commit import commit
 from services.aggregator.dead_letters import DeadLetters, Fuse, Rejected
-from services.aggregator.fold import FOLD_VERSION, Folded, Sheet, Shelves, Tallied, UnknownMethod, fold, sheet_of
+from services.aggregator.fold import FOLD_VERSION, Sheet, Shelves, UnknownMethod, fold, sheet_of
 from services.aggregator.steps import Waiting
 from sipas.broker import Partition, Record
 from sipas.events import MalformedEvent, decode_response
-from sipas.ledger import Ledgers, Moved, Place, Writes
+from sipas.ledger import Ledgers, Moved
 from sipas.methods import load_methods
-from sipas.packed import Vector, added, layouts
-from sipas.tally_keys import ALL_AGENCIES, TallyKeys
+from sipas.tally_keys import TallyKeys
 from sipas.telemetry import logger
 
 log = logger("aggregator")
@@ -268,95 +267,3 @@ class Counting:
             metrics.RECORDS.labels(outcome).inc(number)
         for one in rejected:
             metrics.DEAD_LETTERS.labels(one.code).inc()
-
-
-def commit(folded: Folded, keys: TallyKeys, next_offset: int, position: Mapping[str, str | int]) -> None:
-    """Write what a folded batch changes, and the new position; raises `Moved` where another than `next_offset` stands.
-
-    `position` holds the new `next_offset`.
-    """
-    totals = by_wider_times({tallied: _vector(tallied, fields) for tallied, fields in folded.totals.items()})
-    shown = by_wider_times({tallied: _vector(tallied, fields) for tallied, fields in folded.shown.items()})
-    parts = _parts_by_month(folded.parts)
-    values: dict[Place, bytes] = {}
-    reading = [
-        *(keys.total(*tallied) for tallied in totals),
-        *(keys.total(*tallied, shown=True) for tallied in shown),
-        *(keys.parts(*tallied) for tallied in parts),
-    ]
-    stored, old = keys.slot.values(reading)
-    if stored is None or int(stored["next_offset"]) != next_offset:
-        raise Moved(int(stored["next_offset"]) if stored else None)
-    found = dict(zip(reading, old, strict=True))
-    new: dict[Tallied, Vector] = {}
-    for tallied, vector in totals.items():
-        layout, place = layouts()[tallied[1]], keys.total(*tallied)
-        new[tallied] = added([layout.unpack(found[place]), vector])
-        values[place] = layout.pack(new[tallied])
-    for tallied, vector in shown.items():
-        layout, place = layouts()[tallied[1]], keys.total(*tallied, shown=True)
-        values[place] = layout.pack(added([layout.unpack(found[place]), vector]))
-    for tallied, of_part in parts.items():
-        layout, place = layouts()[tallied[1]], keys.parts(*tallied)
-        before = layout.unpack_parts(found[place], layout.unpack(found[keys.total(*tallied)]))
-        for part, vector in of_part.items():
-            before[part] = added([before[part], vector]) if part in before else vector
-        values[place] = layout.pack_parts(before, new[tallied])
-    begun = {tallied[0] for tallied in folded.totals if found[keys.total(*tallied)] is None}
-    keys.slot.commit(next_offset, position, _writes(folded, keys, values, begun, int(position["next_offset"])))
-
-
-def _vector(tallied: Tallied, fields: Mapping[str, int]) -> Vector:
-    return layouts()[tallied[1]].vector(fields)
-
-
-def by_wider_times(sums: Mapping[Tallied, Vector]) -> dict[Tallied, Vector]:
-    """The same, added up by day, month and year too: a day is in its month, and a month in its year."""
-    vectors: dict[Tallied, list[Vector]] = {}
-    for (agency, method, time), vector in sums.items():
-        for wider in dict.fromkeys((time, time[: len("YYYY-MM")], time[: len("YYYY")])):
-            vectors.setdefault((agency, method, wider), []).append(vector)
-    return {tallied: added(found) for tallied, found in vectors.items()}
-
-
-def _parts_by_month(parts: Mapping[Tallied, Mapping[str, Mapping[str, int]]]) -> dict[Tallied, dict[str, Vector]]:
-    """By day and by month."""
-    vectors: dict[Tallied, dict[str, list[Vector]]] = {}
-    for (agency, method, day), of_part in parts.items():
-        layout = layouts()[method]
-        for part, fields in of_part.items():
-            vector = layout.vector(fields)
-            for time in (day, day[: len("YYYY-MM")]):
-                vectors.setdefault((agency, method, time), {}).setdefault(part, []).append(vector)
-    return {tallied: {part: added(found) for part, found in of_part.items()} for tallied, of_part in vectors.items()}
-
-
-def _writes(
-    folded: Folded, keys: TallyKeys, values: Mapping[Place, bytes], begun: AbstractSet[str], next_offset: int
-) -> Writes:
-    """`begun`: agencies with a day that had no sheet before."""
-    hashes: dict[str, dict[str, str | bytes]] = {}
-    for place, value in values.items():
-        hashes.setdefault(place.key, {})[place.field] = value
-    members: dict[str, list[bytes]] = {keys.seen(shelf): ids for shelf, ids in folded.ids.items()}
-    if folded.totals:
-        hashes[keys.dirty] = {"/".join(tallied): str(next_offset) for tallied in folded.totals}
-        hashes[keys.waiting] = {
-            agency: json.dumps(one.to_state(), separators=(",", ":")) for agency, one in folded.waiting.items()
-        }
-        members[keys.agencies] = [agency.encode() for agency in folded.waiting]
-        for agency, method, day in folded.totals:
-            members.setdefault(keys.days(agency), []).append(f"{method}/{day}".encode())
-    # that a day has begun is told of it before any of its sheets is
-    for shown, as_of, agencies in (
-        (False, folded.as_of, folded.as_of.keys()),
-        (True, folded.shown_as_of, folded.shown_as_of.keys() | begun),
-    ):
-        hashes[keys.as_of(shown=shown)] = {agency: _instant(minute) for agency, minute in as_of.items()}
-        if agencies:
-            hashes[keys.changed(shown=shown)] = dict.fromkeys((ALL_AGENCIES, *agencies), str(next_offset))
-    return Writes(fields=dict(hashes), members=members, unlinked=[keys.seen(shelf) for shelf in folded.thrown_away])
-
-
-def _instant(minute: int) -> str:
-    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask.testing import FlaskClient
 from holidays import country_holidays
 
-from services.aggregator.counting import commit
+from services.aggregator.commit import commit
 from services.aggregator.fold import Shelves, fold, sheet_of
 from services.aggregator.steps import Waiting
 from services.board.alerts import AlertBook
