@@ -30,6 +30,9 @@ METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}" + END
 
 AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
+SilenceScope = Annotated[
+    str, Meta(pattern=r"^(?:province|(?:agency|block)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)" + END)
+]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
 Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
@@ -148,7 +151,7 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """A channel accepted a message. People stand here only by id."""
+    """A channel accepted a message. People stand here only by id. `also`: further changes that the message said."""
 
     message_id: str
     alert_id: str
@@ -157,6 +160,44 @@ class Delivered(Struct, frozen=True, kw_only=True):
     channel: Word
     at: Instant
     subject: str
+    also: tuple[str, ...] = ()
+
+
+class AlertDecided(Struct, frozen=True, kw_only=True):
+    """On `decisions`: what a person did about an alert, which (agency, method, rule, opened_on) names.
+
+    The first of an `id` wins. `by`: a person's id, or "command-line". `until`: of snoozed. `after`: of closed and
+    new-normal, which the judge takes into account once this agency-day is over. `seen`: id of the change of state that
+    the person had before them, "" where that is not known; evidence that came later was not decided upon.
+    """
+
+    id: str
+    agency: AgencyId
+    method: MethodId
+    rule: Literal["drop", "target"]
+    opened_on: Day
+    act: Literal["acknowledged", "noted", "acted", "snoozed", "closed", "new-normal"]
+    by: str
+    at: Instant
+    note: str
+    until: Instant | None
+    after: Day | None
+    seen: str = ""
+
+
+class SilenceSet(Struct, frozen=True, kw_only=True):
+    """On `decisions`: nobody is told of a scope from `start` to `end`, such as during planned maintenance.
+
+    The first of an `id` holds; the same id again can only end it earlier.
+    """
+
+    id: str
+    scope: SilenceScope
+    start: Instant
+    end: Instant
+    by: str
+    reason: str
+    at: Instant
 
 
 class GenerationSwitched(Struct, frozen=True, kw_only=True):
@@ -240,6 +281,8 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_alert_decided = msgspec.json.Decoder(AlertDecided)
+_silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
 _scores = msgspec.json.Decoder(ScoresLoaded)
@@ -252,6 +295,8 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    AlertDecided: "sipas.alert-decided.v1",
+    SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
     ScoresLoaded: "sipas.scores-loaded.v1",
@@ -350,6 +395,16 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     return _decode(_delivered, value)
+
+
+def decode_alert_decided(value: bytes | None) -> AlertDecided:
+    """Bytes of `decisions` whose type is what a person did about an alert."""
+    return _decode(_alert_decided, value)
+
+
+def decode_silence_set(value: bytes | None) -> SilenceSet:
+    """Bytes of `decisions` whose type is a silence."""
+    return _decode(_silence_set, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:
