@@ -1,4 +1,4 @@
-"""`sipas alerts`: what leaders were told, and its subcommands. A subcommand has a file of its own and is added below."""
+"""`sipas alerts`: what leaders were told, and its subcommands, each in a file of its own and added here."""
 
 from __future__ import annotations
 
