@@ -127,6 +127,7 @@ class Stack:
             "SIPAS_KAFKA_BOOTSTRAP": bootstrap,
             "SIPAS_REDIS_URL": redis.url,
             "SIPAS_BOARD_URL": "https://board.example",
+            "SIPAS_LINK_SECRET": "s" * 32,
             "SIPAS_SMTP_URL": f"smtp://{HOST}:{self.mailbox.port}",
             "SIPAS_MAIL_FROM": "sipas@tinhmau.example",
             "PYTHONPATH": str(ROOT),
