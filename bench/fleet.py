@@ -257,7 +257,7 @@ def bad_hours(run: Callable[..., Iterator[BadHour]], rounds: int) -> list[str]:
 
 
 def cost(agencies: int = 292, days: int = 400, rounds: int = 4) -> list[str]:
-    """One partition of twelve of 3,500 agencies after `days` days; each agency's total of today comes `rounds` times."""
+    """One partition of twelve of 3,500 agencies after `days` days, whose totals of today come `rounds` times."""
     random = Random("cost")
     rules = {"drop": lambda _: Rule(), "target": lambda _: Rule(target=0.8)}
     held: dict[Scope, Series] = {}
