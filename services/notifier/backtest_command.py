@@ -12,6 +12,7 @@ import click
 
 from services.notifier.backtest import backtest as run_backtest
 from services.notifier.backtest import events, lines, rules_for
+from services.notifier.drop_rule import Rule
 from services.notifier.history_file import read_histories, read_settings
 from sipas.tables.lists import Fault
 
@@ -73,6 +74,10 @@ def backtest(
         faults += of_settings
     _stop_at(faults)
     given = {name: value for name, value in options.items() if value is not None}
+    try:
+        Rule(**given)  # type: ignore[arg-type]
+    except ValueError as reason:
+        raise click.UsageError(str(reason)) from reason
     paired, wrong = rules_for(histories, given, by_case)
     if wrong:
         raise click.ClickException("\n".join(wrong))
