@@ -15,7 +15,7 @@ from random import SystemRandom
 from zoneinfo import ZoneInfo
 
 from services.board.wording import wrong
-from services.board.working_days import next_working_day
+from sipas.working_days import next_working_day
 from sipas.broker import Record, Topics, WholeTopicReader, partition_of
 from sipas.events import Comment, MalformedEvent, decode_comment, midnight_ms
 from sipas.problems import Problem
