@@ -37,6 +37,9 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Exact = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(?:\.[0-9]{1,17})?" + END)]
 """A decimal number as it was written: a binary fraction would not be."""
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
+CHANNEL_NAME = r"^(?:email|sms|(?:webhook|chat):[a-z0-9-]{1,30})" + END
+ChannelName = Annotated[str, Meta(pattern=CHANNEL_NAME)]
+"""How a person is reached; a name after a colon is one of the settings, which keep its address and its secret."""
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Day = date
@@ -148,15 +151,31 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """A channel accepted a message. People stand here only by id."""
+    """A channel accepted a message. People stand here only by id.
+
+    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id` is
+    its own, its `agency` the word `province`.
+    """
 
     message_id: str
     alert_id: str
     agency: AgencyId
     person: str
-    channel: Word
+    channel: ChannelName
     at: Instant
     subject: str
+    also: tuple[str, ...] = ()
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """A person is not told of changes, for good. `over`: the fall began and ended while it was silenced."""
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    reason: Literal["over", "closed"]
+    at: Instant
 
 
 class GenerationSwitched(Struct, frozen=True, kw_only=True):
@@ -240,6 +259,7 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_withheld = msgspec.json.Decoder(Withheld)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
 _scores = msgspec.json.Decoder(ScoresLoaded)
@@ -252,6 +272,7 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    Withheld: "sipas.withheld.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
     ScoresLoaded: "sipas.scores-loaded.v1",
@@ -350,6 +371,11 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     return _decode(_delivered, value)
+
+
+def decode_withheld(value: bytes | None) -> Withheld:
+    """Bytes of `alerts` whose type says that a person is not told."""
+    return _decode(_withheld, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:

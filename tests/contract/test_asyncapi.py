@@ -22,6 +22,7 @@ from sipas.events import (
     Response,
     ResultFrozen,
     ScoresLoaded,
+    Withheld,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -69,6 +70,7 @@ STRUCTS = (
     GenerationSwitched,
     ResultFrozen,
     ScoresLoaded,
+    Withheld,
     Fact,
     Rule,
 )
