@@ -30,6 +30,9 @@ METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}" + END
 
 AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
+SilenceScope = Annotated[
+    str, Meta(pattern=r"^(?:province|(?:agency|block)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)" + END)
+]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
 Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
@@ -178,6 +181,43 @@ class Withheld(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
+class AlertDecided(Struct, frozen=True, kw_only=True):
+    """On `decisions`: what a person did about an alert, which (agency, method, rule, opened_on) names.
+
+    The first of an `id` wins. `by`: a person's id, or "command-line". `until`: of snoozed. `after`: of closed and
+    new-normal, which the judge takes into account once this agency-day is over. `seen`: id of the change of state that
+    the person had before them, "" where that is not known; evidence that came later was not decided upon.
+    """
+
+    id: str
+    agency: AgencyId
+    method: MethodId
+    rule: Literal["drop", "target"]
+    opened_on: Day
+    act: Literal["acknowledged", "noted", "acted", "snoozed", "closed", "new-normal"]
+    by: str
+    at: Instant
+    note: str
+    until: Instant | None
+    after: Day | None
+    seen: str = ""
+
+
+class SilenceSet(Struct, frozen=True, kw_only=True):
+    """On `decisions`: nobody is told of a scope from `start` to `end`, such as during planned maintenance.
+
+    The first of an `id` holds; the same id again can only end it earlier.
+    """
+
+    id: str
+    scope: SilenceScope
+    start: Instant
+    end: Instant
+    by: str
+    reason: str
+    at: Instant
+
+
 class GenerationSwitched(Struct, frozen=True, kw_only=True):
     """On `decisions`: from here on `generation` of the ledger is published; this record's offset is its epoch.
 
@@ -260,6 +300,8 @@ _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
 _withheld = msgspec.json.Decoder(Withheld)
+_alert_decided = msgspec.json.Decoder(AlertDecided)
+_silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
 _scores = msgspec.json.Decoder(ScoresLoaded)
@@ -273,6 +315,8 @@ TYPES: Mapping[type[Struct], str] = {
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
     Withheld: "sipas.withheld.v1",
+    AlertDecided: "sipas.alert-decided.v1",
+    SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
     ScoresLoaded: "sipas.scores-loaded.v1",
@@ -376,6 +420,16 @@ def decode_delivered(value: bytes | None) -> Delivered:
 def decode_withheld(value: bytes | None) -> Withheld:
     """Bytes of `alerts` whose type says that a person is not told."""
     return _decode(_withheld, value)
+
+
+def decode_alert_decided(value: bytes | None) -> AlertDecided:
+    """Bytes of `decisions` whose type is what a person did about an alert."""
+    return _decode(_alert_decided, value)
+
+
+def decode_silence_set(value: bytes | None) -> SilenceSet:
+    """Bytes of `decisions` whose type is a silence."""
+    return _decode(_silence_set, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:

@@ -14,6 +14,7 @@ from sipas.events import (
     TYPES,
     AgencyDay,
     AlertChanged,
+    AlertDecided,
     Comment,
     Delivered,
     Entry,
@@ -22,6 +23,7 @@ from sipas.events import (
     Response,
     ResultFrozen,
     ScoresLoaded,
+    SilenceSet,
     Withheld,
 )
 from sipas.people import PERSON, Person
@@ -66,6 +68,8 @@ STRUCTS = (
     Rebuilt,
     AlertChanged,
     Delivered,
+    AlertDecided,
+    SilenceSet,
     Entry,
     GenerationSwitched,
     ResultFrozen,
