@@ -30,6 +30,9 @@ METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}" + END
 
 AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
+SilenceScope = Annotated[
+    str, Meta(pattern=r"^(?:province|(?:agency|block)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)" + END)
+]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
 Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
@@ -37,6 +40,9 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Exact = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(?:\.[0-9]{1,17})?" + END)]
 """A decimal number as it was written: a binary fraction would not be."""
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
+CHANNEL_NAME = r"^(?:email|sms|(?:webhook|chat):[a-z0-9-]{1,30})" + END
+ChannelName = Annotated[str, Meta(pattern=CHANNEL_NAME)]
+"""How a person is reached; a name after a colon is one of the settings, which keep its address and its secret."""
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Day = date
@@ -175,15 +181,68 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """A channel accepted a message. People stand here only by id."""
+    """A channel accepted a message. People stand here only by id.
+
+    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id` is
+    its own, its `agency` the word `province`.
+    """
 
     message_id: str
     alert_id: str
     agency: AgencyId
     person: str
-    channel: Word
+    channel: ChannelName
     at: Instant
     subject: str
+    also: tuple[str, ...] = ()
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """A person is not told of changes, for good. `over`: the fall began and ended while it was silenced."""
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    reason: Literal["over", "closed"]
+    at: Instant
+
+
+class AlertDecided(Struct, frozen=True, kw_only=True):
+    """On `decisions`: what a person did about an alert, which (agency, method, rule, opened_on) names.
+
+    The first of an `id` wins. `by`: a person's id, or "command-line". `until`: of snoozed. `after`: of closed and
+    new-normal, which the judge takes into account once this agency-day is over. `seen`: id of the change of state that
+    the person had before them, "" where that is not known; evidence that came later was not decided upon.
+    """
+
+    id: str
+    agency: AgencyId
+    method: MethodId
+    rule: Literal["drop", "target"]
+    opened_on: Day
+    act: Literal["acknowledged", "noted", "acted", "snoozed", "closed", "new-normal"]
+    by: str
+    at: Instant
+    note: str
+    until: Instant | None
+    after: Day | None
+    seen: str = ""
+
+
+class SilenceSet(Struct, frozen=True, kw_only=True):
+    """On `decisions`: nobody is told of a scope from `start` to `end`, such as during planned maintenance.
+
+    The first of an `id` holds; the same id again can only end it earlier.
+    """
+
+    id: str
+    scope: SilenceScope
+    start: Instant
+    end: Instant
+    by: str
+    reason: str
+    at: Instant
 
 
 class GenerationSwitched(Struct, frozen=True, kw_only=True):
@@ -267,6 +326,9 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_withheld = msgspec.json.Decoder(Withheld)
+_alert_decided = msgspec.json.Decoder(AlertDecided)
+_silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
 _scores = msgspec.json.Decoder(ScoresLoaded)
@@ -279,6 +341,9 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    Withheld: "sipas.withheld.v1",
+    AlertDecided: "sipas.alert-decided.v1",
+    SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
     ScoresLoaded: "sipas.scores-loaded.v1",
@@ -377,6 +442,21 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     return _decode(_delivered, value)
+
+
+def decode_withheld(value: bytes | None) -> Withheld:
+    """Bytes of `alerts` whose type says that a person is not told."""
+    return _decode(_withheld, value)
+
+
+def decode_alert_decided(value: bytes | None) -> AlertDecided:
+    """Bytes of `decisions` whose type is what a person did about an alert."""
+    return _decode(_alert_decided, value)
+
+
+def decode_silence_set(value: bytes | None) -> SilenceSet:
+    """Bytes of `decisions` whose type is a silence."""
+    return _decode(_silence_set, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:

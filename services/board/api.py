@@ -14,7 +14,6 @@ from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema
 
 from services.board import schemas
-from services.board.alerts import Alert, AlertKey
 from services.board.auth import may_read_live, require_read_key
 from services.board.comments import readable
 from services.board.dated import DatedRegistry
@@ -27,6 +26,7 @@ from services.board.reading import Question
 from services.board.scores import band_schemes
 from services.board.scores_api import score_routes
 from services.board.wording import wrong
+from sipas.alert_book import Alert, AlertKey
 from sipas.methods import Text as MethodText
 from sipas.periods import Period
 from sipas.problems import CONTENT_TYPE, KINDS, Problem

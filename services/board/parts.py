@@ -8,11 +8,11 @@ from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.board.alerts import AlertBook
 from services.board.comments import ReadComments
 from services.board.figures import FALLBACK_METHOD, Figures
 from services.board.scores import ScoreBook
 from services.board.wording import wrong
+from sipas.alert_book import AlertBook
 from sipas.methods import Method
 from sipas.periods import ImpossiblePeriod, Period, UnknownPeriod
 from sipas.problems import Problem

@@ -14,6 +14,7 @@ from sipas.events import (
     TYPES,
     AgencyDay,
     AlertChanged,
+    AlertDecided,
     Comment,
     Delivered,
     Entry,
@@ -22,6 +23,8 @@ from sipas.events import (
     Response,
     ResultFrozen,
     ScoresLoaded,
+    SilenceSet,
+    Withheld,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -65,10 +68,13 @@ STRUCTS = (
     Rebuilt,
     AlertChanged,
     Delivered,
+    AlertDecided,
+    SilenceSet,
     Entry,
     GenerationSwitched,
     ResultFrozen,
     ScoresLoaded,
+    Withheld,
     Fact,
     Rule,
 )

@@ -12,13 +12,13 @@ from holidays import country_holidays
 from services.aggregator.counting import writes_of
 from services.aggregator.fold import Shelves, fold, sheet_of
 from services.aggregator.publish import Mark, show
-from services.board.alerts import AlertBook
 from services.board.app import make_app
 from services.board.comments import ReadComments
 from services.board.figures import Figures
 from services.board.parts import Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook
+from sipas.alert_book import AlertBook
 from sipas.broker import partition_of
 from sipas.events import Comment, Entry, Response
 from sipas.ledger import Ledgers
