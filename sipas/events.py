@@ -39,6 +39,9 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Exact = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(?:\.[0-9]{1,17})?" + END)]
 """A decimal number as it was written: a binary fraction would not be."""
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
+CHANNEL_NAME = r"^(?:email|sms|(?:webhook|chat):[a-z0-9-]{1,30})" + END
+ChannelName = Annotated[str, Meta(pattern=CHANNEL_NAME)]
+"""How a person is reached; a name after a colon is one of the settings, which keep its address and its secret."""
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Day = date
@@ -122,12 +125,34 @@ class Measured(Struct, frozen=True, kw_only=True):
     responses: int
 
 
+class Fell(Struct, frozen=True, kw_only=True):
+    """How a part fell: a criterion or a counter, in percent, with the answers or the sheets behind each figure."""
+
+    code: str
+    before: float
+    before_n: int
+    after: float
+    after_n: int
+
+
+class TrendDay(Struct, frozen=True, kw_only=True):
+    """A reporting day's mean share per sheet, in percent."""
+
+    day: Day
+    percent: float
+    responses: int
+
+
 class AlertChanged(Struct, frozen=True, kw_only=True):
     """One change of state of one alert, with the facts as they were told. The first of an `id` wins.
 
     `id` is deterministic: agency, method, rule, opened day, kind, number. `state` holds what the fold needs
     to take the alert up again (drop index j*, evidence, settings in force). `historical`: recorded, never
-    mailed.
+    mailed. A follow-up measures the ten reporting days after the alert, a reminder the last thirty days; the reminder
+    with `number` 0 says what leaders could not be told when it began.
+
+    `phase`: where the alert stands after this change. `days`: reporting days behind `after`. `counter_fell`: for the
+    head of the unit only. `trend`: for the picture.
     """
 
     id: str
@@ -147,19 +172,39 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
     historical: bool
     version: tuple[int, int]
     state: dict[str, Any]
+    phase: Literal["possible", "confirmed", "recovered"] | None = None
+    days: int | None = None
+    criterion_fell: Fell | None = None
+    counter_fell: Fell | None = None
+    trend: tuple[TrendDay, ...] = ()
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """A channel accepted a message. People stand here only by id. `also`: further changes that the message said."""
+    """A channel accepted a message. People stand here only by id.
+
+    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id` is
+    its own, its `agency` the word `province`.
+    """
 
     message_id: str
     alert_id: str
     agency: AgencyId
     person: str
-    channel: Word
+    channel: ChannelName
     at: Instant
     subject: str
     also: tuple[str, ...] = ()
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """A person is not told of changes, for good. `over`: the fall began and ended while it was silenced."""
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    reason: Literal["over", "closed"]
+    at: Instant
 
 
 class AlertDecided(Struct, frozen=True, kw_only=True):
@@ -280,6 +325,7 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_withheld = msgspec.json.Decoder(Withheld)
 _alert_decided = msgspec.json.Decoder(AlertDecided)
 _silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
@@ -294,6 +340,7 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    Withheld: "sipas.withheld.v1",
     AlertDecided: "sipas.alert-decided.v1",
     SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
@@ -394,6 +441,11 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     return _decode(_delivered, value)
+
+
+def decode_withheld(value: bytes | None) -> Withheld:
+    """Bytes of `alerts` whose type says that a person is not told."""
+    return _decode(_withheld, value)
 
 
 def decode_alert_decided(value: bytes | None) -> AlertDecided:

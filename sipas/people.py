@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from sipas.events import Entry
+from sipas.events import ChannelName, Entry
 from sipas.registry import Agency, Erased, Item, Unreadable, parse_history
 
 PERSON = "person"
@@ -18,13 +18,23 @@ PERSON = "person"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A leader. `leads` names agencies by id, blocks as `block/<id>`, or `province`."""
+    """A leader. `leads` names agencies by id, blocks as `block/<id>`, or `province`.
+
+    `role`: the head of what is led, a department above it, the chairman, or an observer, who gets digests only.
+    `channels`, the preferred one first: `email`, `sms`, or a `webhook:<name>` or `chat:<name>` of the settings.
+    `quiet_hours`: such as `21:00-06:30`, `none`, or "" for those of the settings.
+    """
 
     id: str
     name: str
     email: str
     language: Literal["vi", "en"] = "vi"
     leads: tuple[str, ...] = ()
+    role: Literal["head", "department", "chairman", "observer"] = "head"
+    channels: tuple[ChannelName, ...] = ("email",)
+    phone: str | None = None
+    quiet_hours: str = ""
+    digest: Literal["none", "daily", "weekly"] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +77,3 @@ class People:
             entries=MappingProxyType(entries),
             _unreadable=MappingProxyType(unreadable),
         )
-
-    def leading(self, agency: Agency) -> tuple[Person, ...]:
-        """Those who lead an agency itself; where nobody does, those of its block, else of the province."""
-        for scope in agency.scopes:
-            found = tuple(person for person in self.by_id.values() if scope in person.leads)
-            if found:
-                return found
-        return ()

@@ -24,6 +24,7 @@ from sipas.events import (
     ResultFrozen,
     ScoresLoaded,
     SilenceSet,
+    Withheld,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -73,6 +74,7 @@ STRUCTS = (
     GenerationSwitched,
     ResultFrozen,
     ScoresLoaded,
+    Withheld,
     Fact,
     Rule,
 )
