@@ -128,7 +128,7 @@ def _sentence(one: Transition, result: Backtest) -> str:
             return f"possible: {after} {since}, below {than} {_percent(one.before)} {_interval(one.before_interval)}"
         case "confirmed":
             return f"confirmed: {after} {since}"
-        case "recovered":
+        case _:
             return f"recovered: {after} {since}"
 
 
