@@ -1,8 +1,9 @@
 """What a digest says, and when one is due. Pure.
 
 Daily on each working day: what fell, rose or recovered since the working day before, and what needs an answer; no
-digest where there is none of it. Weekly on the first working day of a week: the same of a week, and also that all is normal, so
-that silence means nothing else. Both cut what they say at their own hour, so that one written later says the same.
+digest where there is none of it. Weekly on the first working day of a week: the same of a week, and also that all is
+normal, so that silence means nothing else. Both cut what they say at their own hour, so that one written later says the
+same.
 """
 
 from __future__ import annotations
