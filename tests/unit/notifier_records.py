@@ -96,7 +96,7 @@ class Office:
     people: People
     agencies: Mapping[str, Agency] = field(default_factory=lambda: {"so-a": agency("so-a"), "so-b": agency("so-b")})
     manner: Manner = MANNER
-    book: AlertBook = AlertBook()
+    book: AlertBook = field(default_factory=AlertBook)
     told: Told = field(default_factory=Told)
     items: dict[str, Item] = field(default_factory=dict)
 

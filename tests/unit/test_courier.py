@@ -1,14 +1,13 @@
-"""What a leader reads, and when a failed message is tried again."""
+"""What a leader reads, and the mail that carries it."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
 from importlib.resources import files
 
 import pytest
 
-from services.notifier.courier import Pause, Queued
 from services.notifier.mailer import Mailer
 from services.notifier.message import Message, compose, load_words
 from sipas.events import AlertChanged, Measured
@@ -160,16 +159,3 @@ class TestTheMail:
 
     def test_says_that_a_machine_wrote_it(self):
         assert self.mail()["Auto-Submitted"] == "auto-generated"
-
-
-class TestQueueing:
-    def test_gives_a_message_the_same_id_however_often(self):
-        ids = {Queued("alert", "leader", "email", at).id for at in ("2026-11-22", "2026-11-23")}
-        assert ids == {"alert/leader/email"}
-
-    def test_waits_twice_as_long_after_each_failure_up_to_a_limit(self):
-        pause, waits = Pause(timedelta(seconds=60)), []
-        for _ in range(9):
-            pause.fail(NOW)
-            waits.append((pause.until - NOW).total_seconds())
-        assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
