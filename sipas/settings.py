@@ -207,6 +207,15 @@ def _board_url() -> Any:
     return _setting("SIPAS_BOARD_URL", "the board's address, for links in messages and for commands that read", _http)
 
 
+def _link_secret() -> Any:
+    return _setting(
+        "SIPAS_LINK_SECRET",
+        "key that signs the links in messages to leaders; the same for the notifier and every board",
+        _secret,
+        secret=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Common:
     """What every part takes."""
@@ -362,6 +371,7 @@ class NotifierSettings(MemberSettings):
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
     board_url: str = _board_url()
+    link_secret: str = _link_secret()
     smtp_url: str = _setting(
         "SIPAS_SMTP_URL",
         "mail server, smtp://[user:password@]host:port or smtps://…",
@@ -418,6 +428,7 @@ class BoardSettings(LedgerSettings):
         "SIPAS_BOARD_ADMIN", "the board's metrics and health, never public", _address, "127.0.0.1:9081"
     )
     workers: int = _setting("SIPAS_BOARD_WORKERS", "worker processes of the board", _number(1, 64), "1")
+    link_secret: str = _link_secret()
     publication_minimum: int = _setting(
         "SIPAS_PUBLICATION_MINIMUM",
         "fewest sheets of a number that the public may see",

@@ -25,7 +25,8 @@ from kafka import KafkaAdminClient
 
 from deploy.local.programs import HOST, ROOT, ask_redis
 from services.notifier.judge_loop import Judge
-from services.notifier.record import AlertLog, read_alert_record
+from services.notifier.record import AlertLog
+from sipas.alert_records import read_event
 from sipas.broker import (
     GroupReader,
     Log,
@@ -126,6 +127,7 @@ class Stack:
             "SIPAS_KAFKA_BOOTSTRAP": bootstrap,
             "SIPAS_REDIS_URL": redis.url,
             "SIPAS_BOARD_URL": "https://board.example",
+            "SIPAS_LINK_SECRET": "s" * 32,
             "SIPAS_SMTP_URL": f"smtp://{HOST}:{self.mailbox.port}",
             "SIPAS_MAIL_FROM": "sipas@tinhmau.example",
             # tests run at any hour
@@ -261,7 +263,7 @@ class Stack:
     def records_by_id(self) -> Counter[str]:
         """How often each alert and each delivery stands in the topic."""
         reader = WholeTopicReader(self.bootstrap, self.topics.alerts)
-        events = [read_alert_record(record) for record in reader.to_end()]
+        events = [read_event(record) for record in reader.to_end()]
         reader.close()
         return Counter(event.id if isinstance(event, AlertChanged) else event.message_id for event in events if event)
 

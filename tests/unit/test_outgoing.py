@@ -1,4 +1,4 @@
-"""What goes to whom when: the situations of Alertmanager's acceptance tests (inhibit, silence, repeat, restart) as ours."""
+"""What goes to whom when: the situations of Alertmanager's tests (inhibit, silence, repeat, restart) as ours."""
 
 from dataclasses import replace
 from datetime import timedelta
