@@ -172,12 +172,13 @@ def found_falls(run: Callable[..., Iterator[list[float]]], falls: int) -> list[s
     print(f"\nFrom 85 %: median reporting days until told (share not told within {PATIENCE}); {falls} falls each")
     print("| drop | " + " | ".join(f"{size} a day" for size in SIZES) + " |")
     print("|---" * (1 + len(SIZES)) + "|")
-    drops = (0.05, 0.10, 0.20)
-    found = run([partial(days_to_find, Rule(), size, drop, falls) for drop, size in product(drops, SIZES)])
+    rows = [(drop, Rule()) for drop in (0.05, 0.10, 0.20)] + [(0.10, Rule(false_alarm_days=2600))]
+    found = run([partial(days_to_find, rule, size, drop, falls) for (drop, rule), size in product(rows, SIZES)])
     missed = []
-    for drop in drops:
+    for drop, rule in rows:
         row = {size: next(found) for size in SIZES}
-        print(f"| −{100 * drop:.0f} points | " + " | ".join(map(_found, row.values())) + " |", flush=True)
+        patient = "" if rule == Rule() else f", A = {rule.false_alarm_days:,.0f}"
+        print(f"| −{100 * drop:.0f} points{patient} | " + " | ".join(map(_found, row.values())) + " |", flush=True)
         if drop == 0.20:
             missed = [
                 f"−20 points at {size} a day found in a median of {statistics.median(days):g} days"
@@ -257,7 +258,7 @@ def bad_hours(run: Callable[..., Iterator[BadHour]], rounds: int) -> list[str]:
 
 
 def cost(agencies: int = 292, days: int = 400, rounds: int = 4) -> list[str]:
-    """One partition of twelve of 3,500 agencies after `days` days; each agency's total of today comes `rounds` times."""
+    """One partition of twelve of 3,500 agencies after `days` days, whose totals of today come `rounds` times."""
     random = Random("cost")
     rules = {"drop": lambda _: Rule(), "target": lambda _: Rule(target=0.8)}
     held: dict[Scope, Series] = {}

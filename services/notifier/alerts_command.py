@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from services.notifier.alerts_listing import list_alerts
+from services.notifier.expected_command import expected
 
 
 @click.group("alerts", invoke_without_command=True)
@@ -17,3 +18,6 @@ def alerts(context: click.Context, agency: str | None, as_json: bool) -> None:
         list_alerts(agency, as_json=as_json)
     elif agency is not None or as_json:
         raise click.UsageError(f"options of {context.invoked_subcommand} stand after its name")
+
+
+alerts.add_command(expected)
