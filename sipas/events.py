@@ -126,12 +126,34 @@ class Measured(Struct, frozen=True, kw_only=True):
     responses: int
 
 
+class Fell(Struct, frozen=True, kw_only=True):
+    """How a part fell: a criterion or a counter, in percent, with the answers or the sheets behind each figure."""
+
+    code: str
+    before: float
+    before_n: int
+    after: float
+    after_n: int
+
+
+class TrendDay(Struct, frozen=True, kw_only=True):
+    """A reporting day's mean share per sheet, in percent."""
+
+    day: Day
+    percent: float
+    responses: int
+
+
 class AlertChanged(Struct, frozen=True, kw_only=True):
     """One change of state of one alert, with the facts as they were told. The first of an `id` wins.
 
     `id` is deterministic: agency, method, rule, opened day, kind, number. `state` holds what the fold needs
     to take the alert up again (drop index j*, evidence, settings in force). `historical`: recorded, never
-    mailed.
+    mailed. A follow-up measures the ten reporting days after the alert, a reminder the last thirty days; the reminder
+    with `number` 0 says what leaders could not be told when it began.
+
+    `phase`: where the alert stands after this change. `days`: reporting days behind `after`. `counter_fell`: for the
+    head of the unit only. `trend`: for the picture.
     """
 
     id: str
@@ -151,6 +173,11 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
     historical: bool
     version: tuple[int, int]
     state: dict[str, Any]
+    phase: Literal["possible", "confirmed", "recovered"] | None = None
+    days: int | None = None
+    criterion_fell: Fell | None = None
+    counter_fell: Fell | None = None
+    trend: tuple[TrendDay, ...] = ()
 
 
 class Delivered(Struct, frozen=True, kw_only=True):

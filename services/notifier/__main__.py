@@ -28,6 +28,7 @@ from services.notifier.outgoing import Manner
 from services.notifier.record import AlertLog
 from services.notifier.sending import Sender
 from services.notifier.working_time import Calendar
+from sipas.alert_links import AlertLinks
 from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
 from sipas.follower import Follower, PeopleFollower, RegistryFollower
 from sipas.ledger import LedgerAway, Ledgers
@@ -114,7 +115,9 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
             registry=lambda: registry.current,
             methods=load_methods(),
             words=load_words(),
+            links=AlertLinks(settings.link_secret),
             board_url=settings.board_url,
+            escalation_hours=settings.escalation_hours,
             demo=settings.demo,
         ),
         sender=Sender(

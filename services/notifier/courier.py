@@ -29,9 +29,9 @@ from datetime import datetime, time, timedelta
 from uuid import uuid4
 
 from services.notifier import metrics
-from services.notifier.composing import Compose
+from services.notifier.composing import Compose, Said
 from services.notifier.courier_record import CourierRecord
-from services.notifier.digests import Digest, digest_changes, digests_due
+from services.notifier.digests import Contents, Digest, contents_of, digests_due
 from services.notifier.outgoing import Held, Item, Manner, Outgoing, View, plan
 from services.notifier.routing import routes, scopes_of
 from services.notifier.sending import NEXT_CHANNEL_AFTER, Sender
@@ -324,16 +324,16 @@ class Courier:
         person = self._people().by_id.get(message.person)
         if person is None:
             return True
-        changes = self._changes(attempt, person)
+        said = self._said(attempt, person)
         if attempt.digest is not None:
             # its id and what it says follow from its day: there is nothing to write down
-            if not changes and attempt.digest.kind == "digest-daily":
+            if attempt.digest.kind == "digest-daily" and said.contents.empty:
                 self._nothing_to_say.add((person.id, attempt.digest.name))
                 return True
         elif not attempt.written and not self._write_down(message, since):
             return False
-        composed = self._compose(message.kind, changes, person, self._now())
-        sent = self._sender.send(message, person, composed, changes, attempt.since)
+        composed, payloads = self._compose(said, person, self._manner.calendar.local(self._now()))
+        sent = self._sender.send(message, person, composed, payloads, attempt.since)
         if sent.channel is not None:
             self._delivered(message, person, sent.channel, composed.subject)
             self._settle(message, since)
@@ -341,11 +341,13 @@ class Courier:
             self._unwrite(message, since)
         return True
 
-    def _changes(self, attempt: Attempt, person: Person) -> tuple[AlertChanged, ...]:
-        record = self._record
-        if attempt.digest is None:
-            return tuple(record.changes[id_] for id_ in attempt.message.said)
-        return tuple(digest_changes(attempt.digest, person, record.book, self._registry().agencies, record.came))
+    def _said(self, attempt: Attempt, person: Person) -> Said:
+        record, digest = self._record, attempt.digest
+        if digest is None:
+            contents = Contents(tuple(record.changes[id_] for id_ in attempt.message.said), ())
+        else:
+            contents = contents_of(digest, person, record.book, self._registry().agencies, record.came)
+        return Said(attempt.message.kind, contents, digest, record.book, record.came)
 
     def _write_down(self, message: Outgoing, since: str) -> bool:
         fields = {message.id(""): _as_text(message, since)}

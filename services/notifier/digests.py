@@ -16,7 +16,7 @@ from typing import Literal
 from services.notifier.routing import scopes_of
 from services.notifier.told import Told
 from services.notifier.working_time import Calendar
-from sipas.alert_book import Alert, AlertBook
+from sipas.alert_book import AlertBook
 from sipas.events import AlertChanged
 from sipas.people import Person
 from sipas.registry import Agency
@@ -61,27 +61,35 @@ def digests_due(people: Iterable[Person], told: Told, calendar: Calendar, at: ti
     return [one for one in found if not told.knows(one.person, one.name, "own")]
 
 
-def digest_changes(
-    digest: Digest, person: Person, book: AlertBook, agencies: Mapping[str, Agency], came: Mapping[str, datetime]
-) -> list[AlertChanged]:
-    """The newest change of each alert that the person answers for and that is news or needs an answer.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The newest change of each alert that a person answers for: what is new, and what nobody has acknowledged."""
 
-    `came`: when a change came into the record, by its id. What lies years back is history, not news.
-    """
+    news: tuple[AlertChanged, ...]
+    waiting: tuple[AlertChanged, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not self.news and not self.waiting
+
+
+def contents_of(
+    digest: Digest, person: Person, book: AlertBook, agencies: Mapping[str, Agency], came: Mapping[str, datetime]
+) -> Contents:
+    """What a digest says. `came`: when a change came into the record, by its id. History is no news."""
     leads = set(person.leads)
-    found = []
+    news, waiting = [], []
     for alert in book.alerts.values():
         if leads.isdisjoint(scopes_of(alert.changes[0].agency, agencies)):
             continue
         until = [change for change in alert.changes if came[change.id] < digest.until]
-        if until and not until[-1].historical and _worth_it(alert, until[-1], came[until[-1].id] >= digest.since):
-            found.append(until[-1])
-    return found
-
-
-def _worth_it(alert: Alert, newest: AlertChanged, is_news: bool) -> bool:
-    unanswered = alert.open and alert.acknowledged is None and newest.kind != "recovered"
-    return is_news or unanswered
+        if not until or until[-1].historical:
+            continue
+        if came[until[-1].id] >= digest.since:
+            news.append(until[-1])
+        if alert.open and alert.acknowledged is None:
+            waiting.append(until[-1])
+    return Contents(tuple(news), tuple(waiting))
 
 
 def _working_day_before(day: date, calendar: Calendar) -> date:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Self
 
-Kind = Literal["possible", "confirmed", "recovered"]
+Kind = Literal["possible", "confirmed", "recovered", "follow-up", "reminder"]
+"""The last two change no state: they say how an alert stands."""
 Phase = Literal["warming", "normal", "possible", "confirmed"]
 Interval = tuple[float, float]
 
@@ -28,7 +29,7 @@ DROPS = 4
 _BEFORE_Z = 1.96
 # The level at an alert is chosen for being low: its ordinary 95 % interval covered 41-91 %, this one 93-99 %.
 _AFTER_Z = 3.0
-_KIND_ORDER: Mapping[Kind, int] = {"possible": 0, "confirmed": 1, "recovered": 2}
+_KIND_ORDER: Mapping[Kind, int] = {"possible": 0, "confirmed": 1, "recovered": 2, "follow-up": 3, "reminder": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,17 @@ def _stretch(state: Sequence[Any] | None) -> Stretch | None:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is recorded of a change of state, and enough to fold it again; `opened` names the alert."""
+    """What is recorded of a change of state, and enough to fold it again; `opened` names the alert.
+
+    `number` counts the reminders of an alert.
+    """
 
     kind: Kind
     day: int
     opened: int
     drop_index: int
     evidence: float
+    number: int = field(default=1, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +238,8 @@ class Transition(Fact):
 
     `evidence`: E of the judgement (for "recovered": V); e to that power are the odds.
     `since`: about when the level `after` began. `before_interval`: 95 % on the learnt weight, None against a
-    target. `after_interval`: z = 3, "provisional". `rule`: the settings in force.
+    target. `after_interval`: z = 3, "provisional"; 95 % where it is said how an alert stands. `rule`: the settings in
+    force.
     """
 
     since: int
@@ -308,12 +314,27 @@ def close(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transitio
     return _counted(_learnt(rule, evening, day), day), None
 
 
+def measure(rule: Rule, detector: Detector, fact: Fact, days: Sequence[Day]) -> Transition | None:
+    """How an open alert stands, by `days` after its opening; None without days.
+
+    They did not raise the alert, so nothing chose them for being low: an ordinary 95 % interval holds.
+    """
+    footing, run = _footing(rule, detector), None
+    for day in days:
+        run = _prolonged(run, day, _weight(rule, _icc(rule, detector), day))
+    if footing is None or run is None:
+        return None
+    return _told(fact, rule, detector, footing, run, z=_BEFORE_Z)
+
+
 def adopt(detector: Detector, fact: Fact) -> Detector:
     """Take over a fact that was decided before, exactly as deciding it now would leave the state.
 
     Adopting twice is adopting once; the confirmation of an alert that is not open changes nothing.
     """
     alert = detector.alert
+    if fact.kind in ("follow-up", "reminder"):
+        return detector
     if fact.kind == "recovered":
         return replace(detector, suspicions=Detector().suspicions, alert=None)
     if fact.kind == "possible":
@@ -537,7 +558,9 @@ def _counted(detector: Detector, day: Day) -> Detector:
     )
 
 
-def _told(fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: Stretch) -> Transition:
+def _told(
+    fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: Stretch, *, z: float = _AFTER_Z
+) -> Transition:
     after = run.satisfied / run.responses
     learnt = None if rule.target is not None else wilson(footing.normal, detector.weight, _BEFORE_Z)
     return Transition(
@@ -546,7 +569,7 @@ def _told(fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: St
         before=footing.normal,
         before_interval=learnt,
         after=after,
-        after_interval=wilson(after, run.weight, _AFTER_Z),
+        after_interval=wilson(after, run.weight, z),
         responses=run.responses,
         rule=rule,
     )

@@ -18,7 +18,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
+from services.notifier.counters import pack
 from services.notifier.drop_rule import Day, Detector, Fact, RuleOn, Transition, refold, settle, watch
+from services.notifier.standing import found_open, remark
 from sipas.tally import SATISFIED_FROM, Tally
 
 GRACE_DAYS = 3
@@ -27,6 +29,7 @@ HISTORICAL_DAYS = 7
 
 RuleName = Literal["drop", "target"]
 RULES: tuple[RuleName, ...] = ("drop", "target")
+STATES = ("possible", "confirmed", "recovered")
 Version = tuple[int, int]
 Rules = Mapping[RuleName, RuleOn]
 """The settings of each rule on a day; "target" gives a rule without a target on days that have none."""
@@ -44,15 +47,21 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers)."""
+    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers).
+
+    `counters`: packed by `counters.pack`; told of, never judged.
+    """
 
     version: Version
     responses: int
     satisfied: float
     criteria: Mapping[str, tuple[int, int]]
+    counters: str = ""
 
     @classmethod
-    def from_fields(cls, version: Version, fields: Mapping[str, int]) -> Self:
+    def from_fields(
+        cls, version: Version, fields: Mapping[str, int], parts: Mapping[str, Mapping[str, int]] | None = None
+    ) -> Self:
         """From the integers of `sipas.tally`. Raises ValueError where they cannot come from sheets."""
         tally = Tally.from_fields(fields)
         criteria = {
@@ -61,17 +70,20 @@ class Total:
         if not tally.cells:
             return cls(version, 0, 0.0, criteria)
         day = Day.from_cells(0, tally.cells)
-        return cls(version, int(day.responses), day.satisfied, criteria)
+        return cls(version, int(day.responses), day.satisfied, criteria, pack(parts or {}))
 
     def to_state(self) -> list[Any]:
         """Plain JSON values."""
-        return [list(self.version), self.responses, self.satisfied, {c: list(n) for c, n in self.criteria.items()}]
+        criteria = {code: list(numbers) for code, numbers in self.criteria.items()}
+        counters = [self.counters] if self.counters else []
+        return [list(self.version), self.responses, self.satisfied, criteria, *counters]
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Self:
         """The inverse of `to_state`."""
-        version, responses, satisfied, criteria = state
-        return cls((version[0], version[1]), responses, satisfied, {c: (k, n) for c, (k, n) in criteria.items()})
+        version, responses, satisfied, criteria, *counters = state
+        held = {code: (k, n) for code, (k, n) in criteria.items()}
+        return cls((version[0], version[1]), responses, satisfied, held, *counters)
 
     def says_the_same(self, other: Total | None) -> bool:
         """Whether judging one is judging the other: they may differ in version."""
@@ -145,8 +157,8 @@ class Raised:
 
     @property
     def id(self) -> str:
-        """The same whoever decides it, however often. The last part counts reminders of one kind, later."""
-        return alert_id(self.scope, self.rule, self.fact.opened, self.fact.kind)
+        """The same whoever decides it, however often."""
+        return alert_id(self.scope, self.rule, self.fact.opened, self.fact.kind, self.fact.number)
 
 
 def alert_id(scope: Scope, rule: str, opened: int, kind: str, number: int = 1) -> str:
@@ -188,17 +200,40 @@ def _watched(
 ) -> tuple[Watcher, Sequence[Transition]]:
     base, state = series.watchers[name].base, series.watchers[name].state
     last_over = newest - GRACE_DAYS - 1
+    told, facts = facts, [fact for fact in facts if fact.kind in STATES]
     if silently:
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, last_over), facts, base)
     elif _changed_since(series, state):
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, state.last_closed), facts, base)
-    state, closing = settle(rule_on, _reporting(series, name, rule_on, state.last_closed, last_over), facts, state)
+    found = list[Transition]()
+    for day in _reporting(series, name, rule_on, state.last_closed, last_over):
+        state, closing = settle(rule_on, [day], (*facts, *found), state)
+        found += closing
+        after = _since_opening(series, name, rule_on, state)
+        if (said := remark(rule_on(day.day), state, after, (*told, *found))) is not None:
+            found.append(said)
     still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
-    found = list(closing)
     # one look gives one event; looking until nothing is new, a later look at the same totals gives none
     while opening := watch(rule_on, still_open, (*facts, *found), state)[1]:
         found += opening
     return Watcher(base, state), found
+
+
+def _since_opening(series: Series, name: RuleName, rule_on: RuleOn, state: Detector) -> list[Day]:
+    """The reporting days that are over since the open alert was opened; none where none is open."""
+    if state.alert is None or state.last_closed is None:
+        return []
+    return _reporting(series, name, rule_on, state.alert.opened, state.last_closed)
+
+
+def lasting(series: Series, rules: Rules) -> Mapping[RuleName, Transition]:
+    """How each alert stands that is open."""
+    found: dict[RuleName, Transition] = {}
+    for name, watcher in series.watchers.items():
+        after = _since_opening(series, name, rules[name], watcher.state)
+        if after and (transition := found_open(rules[name](after[-1].day), watcher.state, after)) is not None:
+            found[name] = transition
+    return found
 
 
 def _changed_since(series: Series, state: Detector) -> bool:
@@ -226,16 +261,42 @@ def raise_all(
     *,
     today: int,
     target_holds: bool,
+    still_open: Mapping[RuleName, Transition] = MappingProxyType({}),
 ) -> list[tuple[Raised, Transition]]:
-    """Number what was found, mark what is no news, and see to it that one fall is one message."""
+    """Number what was found, mark what is no news, and see to it that one fall is one message.
+
+    `still_open`: how each alert stands that is open, where the days are those of today. One that was history when it
+    was found, after an outage or an import, is told once as what it is now.
+    """
     fresh = [
         Raised(scope, rule, transition, historical=transition.day < today - HISTORICAL_DAYS)
         for rule, transition in found
     ]
-    return [
-        (replace(one, told_with=_told_with(one, known, fresh, target_holds=target_holds)), transition)
-        for one, (_, transition) in zip(fresh, found, strict=True)
+    # ten days after what nobody was told of
+    fresh = [
+        replace(one, historical=True) if one.fact.kind == "follow-up" and _untold(one, [*known, *fresh]) else one
+        for one in fresh
     ]
+    pairs = [(one, transition) for one, (_, transition) in zip(fresh, found, strict=True)]
+    pairs += [
+        (one, transition)
+        for one, transition in ((Raised(scope, rule, now, historical=False), now) for rule, now in still_open.items())
+        if _untold(one, [*known, *fresh])
+    ]
+    all_fresh = [one for one, _ in pairs]
+    return [
+        (replace(one, told_with=_told_with(one, known, all_fresh, target_holds=target_holds)), transition)
+        for one, transition in pairs
+    ]
+
+
+def _untold(one: Raised, raised: Iterable[Raised]) -> bool:
+    """Whether all of an alert was history when it was found."""
+    return all(
+        other.historical
+        for other in raised
+        if other is not one and (other.rule, other.fact.opened) == (one.rule, one.fact.opened)
+    )
 
 
 def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *, target_holds: bool) -> str | None:
@@ -244,7 +305,7 @@ def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *,
         return None
     mailed = [one for one in fresh if not one.historical]
     if new.rule == "drop":
-        if new.fact.kind == "recovered" and (quiet := _was_quiet(new, known)):
+        if new.fact.kind in ("recovered", "follow-up") and (quiet := _was_quiet(new, known)):
             return quiet
         if target_holds and (breach := _leading([*known, *mailed], mailed, new.fact.kind)):
             return breach.id
@@ -255,9 +316,9 @@ def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *,
     return None
 
 
-def _was_quiet(recovered: Raised, known: Sequence[Raised]) -> str | None:
-    """The end of an alert that nobody was told of on its own is not told on its own either."""
-    told = [one for one in known if one.rule == "drop" and one.fact.opened == recovered.fact.opened]
+def _was_quiet(later: Raised, known: Sequence[Raised]) -> str | None:
+    """The end of an alert that nobody was told of on its own is not told on its own either, nor its follow-up."""
+    told = [one for one in known if one.rule == "drop" and one.fact.opened == later.fact.opened]
     by_target = [one.told_with for one in told if one.told_with is not None and one.told_with.split("/")[2] == "target"]
     return by_target[-1] if told and len(by_target) == len(told) else None
 

@@ -19,14 +19,14 @@ rewrite 400 days for every answer. Every error that is not named here ends the p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifier import metrics
-from services.notifier.evidence import alert_changed
-from services.notifier.judge import Scope, Series, Total
+from services.notifier.evidence import alert_changed, phase_after
+from services.notifier.judge import Raised, Scope, Series, Total
 from services.notifier.passage import Arrived, Course, Marker, Taken, Told, take
 from services.notifier.record import AlertLog
 from services.notifier.rules import rules_of
@@ -217,7 +217,8 @@ class Judge:
             rules=lambda scope: rules_of(registry, scope),
             today=None if self._demo else self._now().astimezone(self._zone).date().toordinal(),
         )
-        outbox = {event.id: encode(event).decode() for event in _events(taken, owned.series)}
+        events = _events(taken, owned.series, self._record.known)
+        outbox = {event.id: encode(event).decode() for event in events}
         try:
             owned.slot.commit(owned.course.next_offset, _position(taken.course), _writes(owned, taken.series, outbox))
         except Moved:
@@ -286,18 +287,22 @@ def _arrived(record: Record) -> Arrived:
 
 def _total(event: AgencyDay) -> Total:
     try:
-        return Total.from_fields(event.version, event.fields)
+        return Total.from_fields(event.version, event.fields, event.parts)
     except ValueError as reason:
         raise MalformedEvent("wrong-fields", str(reason)) from None
 
 
-def _events(taken: Taken, held: Mapping[Scope, Series]) -> list[AlertChanged]:
+def _events(
+    taken: Taken, held: Mapping[Scope, Series], known: Callable[[Scope], Sequence[Raised]]
+) -> list[AlertChanged]:
     made = []
+    fresh = [one for one, _ in taken.raised]
     for raised, transition in taken.raised:
         # the days before are needed too, and some may just have left the window
         days = {**held.get(raised.scope, Series()).days, **taken.series[raised.scope].days}
         version = days[transition.day].version
-        made.append(alert_changed(raised, transition, days, version))
+        phase = phase_after(raised, [*known(raised.scope), *(one for one in fresh if one.scope == raised.scope)])
+        made.append(alert_changed(raised, transition, days, version, phase))
     return made
 
 

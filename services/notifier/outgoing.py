@@ -234,8 +234,6 @@ def _message(lane: Lane, group: Sequence[_Known]) -> Outgoing:
 
 
 def _kind(lane: Lane, agencies: Sequence[str]) -> Kind:
-    if lane == "escalation":
-        return "escalation"
     if len(agencies) == 1:
-        return "alert"
-    return "children" if lane == "children" and len(set(agencies)) > 1 else "merged"
+        return "escalation" if lane == "escalation" else "alert"
+    return "children" if lane != "own" and len(set(agencies)) > 1 else "merged"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from services.notifier.drop_rule import Transition
-from services.notifier.judge import Raised, Rules, Scope, Series, Total, advance, raise_all
+from services.notifier.judge import HISTORICAL_DAYS, Raised, Rules, Scope, Series, Total, advance, lasting, raise_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,18 @@ class _Batch:
         rules = self._rules(scope)
         series, found = advance(self._of(scope), rules, known, silently=silently)
         self.series[scope] = series
-        if not found:
+        newest = series.newest
+        if newest is None:
             return
         today = self._newest_before(scope.agency) if self._today is None else self._today
-        last = max(transition.day for _, transition in found)
-        target_holds = rules["target"](series.newest or last).target is not None
-        self.raised += raise_all(scope, found, known, today=today, target_holds=target_holds)
+        self.raised += raise_all(
+            scope,
+            found,
+            known,
+            today=today,
+            target_holds=rules["target"](newest).target is not None,
+            still_open=lasting(series, rules) if newest >= today - HISTORICAL_DAYS else {},
+        )
 
     def _of(self, scope: Scope) -> Series:
         return self.series.get(scope) or self._held.get(scope) or Series()

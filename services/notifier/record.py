@@ -33,8 +33,7 @@ class AlertLog:
             elif isinstance(event, AlertChanged) and event.id not in self.alerts:
                 self.alerts[event.id] = event
                 self.first_at[record.offset] = event.id
-                if (raised := as_recorded(event)) is not None:
-                    self.adopt([raised])
+                self.adopt([as_recorded(event)])
 
     def adopt(self, raised: Iterable[Raised]) -> None:
         """Take over what this process has committed, before it reads it from the topic."""

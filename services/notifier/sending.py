@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from services.notifier import metrics
 from services.notifier.breaker import Breaker
 from services.notifier.channels.outcome import Channel, ChannelAway, MessageRefused
+from services.notifier.composing import Payloads
 from services.notifier.message import Message
 from services.notifier.outgoing import Outgoing
-from sipas.events import AlertChanged
 from sipas.people import Person
 from sipas.telemetry import logger
 
@@ -62,13 +62,13 @@ class Sender:
         message: Outgoing,
         person: Person,
         composed: Message,
-        changes: tuple[AlertChanged, ...],
+        payloads: Payloads,
         since: datetime,
     ) -> Sent:
         """Try the usable channels one after the other until one accepts it."""
         for name in self.usable(person, since):
             try:
-                self._channels[name].send(message.id(name), person, composed, changes, self._now())
+                self._channels[name].send(message.id(name), person, composed, payloads, self._now())
             except ChannelAway as reason:
                 self._of_channel[name].fail(self._now(), self._chance())
                 metrics.CHANNEL_AWAY.labels(name).set(1)

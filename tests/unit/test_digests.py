@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from services.notifier.digests import Digest, digest_changes, digests_due
+from services.notifier.digests import Contents, Digest, contents_of, digests_due
 from services.notifier.told import Told
 from sipas.alert_book import AlertBook
 from sipas.events import Delivered
@@ -76,11 +76,14 @@ BEFORE = SINCE - timedelta(days=3)
 AGENCIES = {"so-a": agency("so-a"), "xa-b": agency("xa-b", "xa")}
 
 
-def said(*events, came: datetime = SINCE, who=DAILY) -> list[str]:
+def contents(*events, came: datetime = SINCE, who=DAILY) -> Contents:
     digest = Digest("digest-daily", who.id, UNTIL.date(), SINCE, UNTIL)
     changes = {event.id: came for event in events if hasattr(event, "kind")}
-    found = digest_changes(digest, who, AlertBook().updated(events), AGENCIES, changes)
-    return [f"{one.agency} {one.kind}" for one in found]
+    return contents_of(digest, who, AlertBook().updated(events), AGENCIES, changes)
+
+
+def said(*events, came: datetime = SINCE, who=DAILY) -> list[str]:
+    return [f"{one.agency} {one.kind}" for one in contents(*events, came=came, who=who).news]
 
 
 def test_it_says_the_newest_change_of_each_alert_that_is_news() -> None:
@@ -95,10 +98,11 @@ def test_it_says_only_what_its_reader_leads() -> None:
     assert said(change("possible"), change("possible", "xa-b"), who=block) == ["xa-b possible"]
 
 
-def test_an_open_alert_that_nobody_acknowledged_is_said_again() -> None:
-    assert said(change("possible"), came=BEFORE) == ["so-a possible"]
-    assert said(change("possible"), decided("acknowledged"), came=BEFORE) == []
-    assert said(change("possible"), change("recovered"), came=BEFORE) == []
+def test_an_open_alert_waits_for_an_answer_until_it_has_one() -> None:
+    assert contents(change("possible"), came=BEFORE) == Contents((), (change("possible"),))
+    assert contents(change("possible"), decided("acknowledged"), came=BEFORE).empty
+    assert contents(change("possible"), decided("closed"), came=BEFORE).empty
+    assert contents(change("possible"), change("recovered"), came=BEFORE).empty
 
 
 def test_what_came_at_its_hour_or_later_is_for_the_next_one() -> None:

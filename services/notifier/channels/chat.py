@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from services.notifier.channels.outcome import ChannelAway, MessageRefused
 from services.notifier.message import Message
-from sipas.events import AlertChanged
 from sipas.people import Person
 
 
@@ -20,7 +20,7 @@ class Chat:
         self._address = address
 
     def send(
-        self, _message_id: str, person: Person, message: Message, _changes: Sequence[AlertChanged], _at: datetime
+        self, _message_id: str, person: Person, message: Message, _payloads: Sequence[Mapping[str, Any]], _at: datetime
     ) -> None:
         """Return once the service has accepted it. Raises `ChannelAway` or `MessageRefused`."""
         from apprise import Apprise  # noqa: PLC0415 - takes half a second, and only who has such a channel needs it
@@ -31,10 +31,5 @@ class Chat:
         service = Apprise()
         if not service.add(self._address.replace("{phone}", phone)):
             raise MessageRefused("apprise does not know the address")
-        if not service.notify(title=message.subject, body=short_of(message)):
+        if not service.notify(body=message.short or message.subject):
             raise ChannelAway("the service did not take it", perhaps_taken=True)
-
-
-def short_of(message: Message) -> str:
-    """The text for small screens."""
-    return getattr(message, "short", "") or message.text.split("\n\n")[0]

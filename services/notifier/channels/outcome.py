@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.notifier.message import Message
-from sipas.events import AlertChanged
 from sipas.people import Person
 
 
@@ -30,6 +29,6 @@ class Channel(Protocol):
     """Sends one message to one person, and returns once the other side has accepted it."""
 
     def send(
-        self, message_id: str, person: Person, message: Message, changes: Sequence[AlertChanged], at: datetime
+        self, message_id: str, person: Person, message: Message, payloads: Sequence[Mapping[str, Any]], at: datetime
     ) -> None:
-        """Raises `ChannelAway` or `MessageRefused`; neither says an address."""
+        """Raises `ChannelAway` or `MessageRefused`; neither says an address. `payloads`: the same for programs."""
