@@ -215,12 +215,12 @@ def _digest(
         lead = [words["lead"]["quiet-watched" if watched else "quiet"].format(watched=numerals.whole(watched))]
         lead.append(words["lead"]["quiet-why"])
     sections = _grouped(writing, changes)
-    if waiting:
-        listed = _listed(writing, waiting)
-        sections += [Section(words["section"]["waiting"], (), tone="plain"), *listed]
+    shown = {change.id for change in changes}
+    if unshown := [change for change in waiting if change.id not in shown]:
+        sections += [Section(words["section"]["waiting"], (), tone="plain"), *_listed(writing, unshown)]
     letter = writing.letter(
         words["subject"][kind].format(day=numerals.day(voice.today), summary=summary),
-        "plain" if parts else "good",
+        "plain",
         lead,
         sections=sections,
         links=[Link(words["link"]["board"], writing.board_url)],
