@@ -136,6 +136,10 @@ class AlertBook:
                     alerts[key] = Alert(alert.changes, alert.decisions, (*alert.told, event))
         return AlertBook(alerts, silences, keys, frozenset(ids), early)
 
+    def has(self, event_id: str) -> bool:
+        """Whether an event with this id was read; of a silence, not which end it has."""
+        return event_id in self._ids or event_id in self.silences
+
     def silenced(self, agency_scopes: Collection[str], at: datetime) -> SilenceSet | None:
         """The silence that holds at that instant for an agency with these scopes (`Agency.scopes`), the longest."""
         scopes = {scope.removeprefix("agency/") for scope in agency_scopes}

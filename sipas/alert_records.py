@@ -1,11 +1,12 @@
-"""Records of `alerts` and `decisions` as events of an alert's life; what cannot be read is logged and passed over."""
+"""Events of an alert's life as records of `alerts` and `decisions`. What cannot be read is logged and passed over."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 
 from sipas.alert_book import Event
-from sipas.broker import Record
+from sipas.broker import Publisher, Record, Topics
 from sipas.events import (
     TYPES,
     AlertChanged,
@@ -17,6 +18,8 @@ from sipas.events import (
     decode_alert_decided,
     decode_delivered,
     decode_silence_set,
+    encode,
+    headers,
     type_of,
 )
 from sipas.telemetry import logger
@@ -48,3 +51,20 @@ def read_event(record: Record) -> Event | None:
 def events_in(records: Iterable[Record]) -> Iterator[Event]:
     """The events among records."""
     return (event for event in map(read_event, records) if event is not None)
+
+
+def publish_decision(
+    publisher: Publisher, namespace: str, event: AlertDecided | SilenceSet, *, service: str, at: datetime
+) -> None:
+    """Write what a person decided; returns once it is acknowledged, and from then on every reader finds it.
+
+    Without a transaction: each decision stands alone, and what is acknowledged by all replicas can be read at once.
+    Raises `PublishFailed`.
+    """
+    publisher.publish(
+        Topics(namespace).decisions,
+        encode(event),
+        key=event.agency if isinstance(event, AlertDecided) else event.scope,
+        headers=headers(event, event_id=event.id, source=f"/{namespace}/{service}", at=at),
+        partition=0,
+    )

@@ -1,4 +1,4 @@
-"""The life of every alert as it is now, from `alerts` and `decisions`."""
+"""The life of every alert as it is now, from `alerts` and `decisions`, and what is added to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AlertFollower:
 
     def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
         self.book = AlertBook()
-        self._one_at_a_time = threading.Lock()
+        self._changed = threading.Condition()
         topics = Topics(namespace)
         self._followers = tuple(
             Follower(bootstrap, topic, None, self._take) for topic in (topics.alerts, topics.decisions)
@@ -36,6 +36,11 @@ class AlertFollower:
         """Why it no longer is, None while it is."""
         return next((one.failure for one in self._followers if one.failure is not None), None)
 
+    def wait_for(self, event_id: str, seconds: float) -> bool:
+        """Whether the book has an event, which another process may just have written; False after so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.book.has(event_id), seconds)
+
     def close(self) -> None:
         """Stop following; the last book stays readable."""
         for follower in self._followers:
@@ -43,5 +48,6 @@ class AlertFollower:
 
     def _take(self, _none: None, records: Iterable[Record]) -> None:
         events = list(events_in(records))
-        with self._one_at_a_time:
+        with self._changed:
             self.book = self.book.updated(events)
+            self._changed.notify_all()

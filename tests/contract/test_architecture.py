@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from deploy.local.stack import LISTENERS, PREPARATION, Stack, make_stack, servers, services
+from deploy.local.stack import LISTENERS, PREPARATION, SECRETS, Stack, make_stack, servers, services
 from sipas.broker import TOPIC_SETTINGS
 from sipas.cli import main
 from sipas.settings import (
@@ -39,7 +39,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    return make_stack(tmp_path, {}, "s" * 43, None)
+    return make_stack(tmp_path, {}, dict.fromkeys(SECRETS, "s" * 43), None)
 
 
 # --- the local stack

@@ -53,6 +53,7 @@ class Stack:
             "SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap,
             "SIPAS_REDIS_URL": redis.url,
             "SIPAS_BOARD_LISTEN": f"127.0.0.1:{board}",
+            "SIPAS_LINK_SECRET": "s" * 32,
             "SIPAS_BOARD_ADMIN": f"127.0.0.1:{board_admin}",
             "SIPAS_AGGREGATOR_ADMIN": f"127.0.0.1:{aggregator_admin}",
         }
