@@ -154,6 +154,13 @@ class TestAMessage:
         message = one(change(), links=lambda _: Links("https://b.example/agencies/x"))
         assert "nút xác nhận" not in message.text
 
+    def test_of_an_acknowledged_alert_leads_to_its_page_where_it_can_be_decided_upon(self):
+        message = one(change("reminder"), links=lambda _: Links("https://b.example/d", page="https://b.example/p"))
+        assert "Mở trang cảnh báo: https://b.example/p" in message.text
+        assert "mức bình thường mới" in message.text
+        assert "nút xác nhận" not in message.text
+        assert "mức bình thường mới" not in one(change("reminder"), links=lambda _: Links("https://b.example/d")).text
+
     def test_escapes_names(self):
         message = write("alert", change(), person=head(name='A <b> & "C"'))
         assert "A &lt;b&gt; &amp; &quot;C&quot;" in message.html
