@@ -96,12 +96,14 @@ class Composer:
         return message, payloads
 
     def _links_of(self, change: AlertChanged, person: Person, said: Said) -> Links:
-        """To answer, only while nobody has. From when the change came, so that a message made again is the same."""
+        """From when the change came, so that a message made again is the same."""
         key = key_of(change)
         alert = said.book.alerts.get(key)
-        if alert is None or alert.acknowledged is not None or not alert.open:
+        if alert is None or not alert.open:
             return Links(self._days(change))
         address = self._links.address(self._board_url, key, person.id, at=said.came[change.id])
+        if alert.acknowledged is not None:
+            return Links(self._days(change), page=address)
         return Links(self._days(change), address)
 
     def _days(self, change: AlertChanged) -> str:
