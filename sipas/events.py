@@ -182,8 +182,8 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
 class Delivered(Struct, frozen=True, kw_only=True):
     """A channel accepted a message. People stand here only by id.
 
-    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id` is
-    its own, its `agency` the word `province`.
+    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id`
+    is its own, its `agency` the word `province`.
     """
 
     message_id: str

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from sipas.events import ChannelName, Entry
-from sipas.registry import Agency, Erased, Item, Unreadable, parse_history
+from sipas.registry import Erased, Item, Unreadable, parse_history
 
 PERSON = "person"
 

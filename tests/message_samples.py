@@ -71,7 +71,7 @@ def life(
     if target is not None:
         goal = ({"valid_from": "2026-01-01", "scope": agency, "method": METHOD, "percent": target},)
         registry = registry.updated([Entry(kind="target", id=f"{agency}/{METHOD}", history=goal)])
-    course, series = Course(1, 0, 0, 0), Series()
+    rules, course, series = rules_of(registry, scope), Course(1, 0, 0, 0), Series()
     known: list[Raised] = []
     found: dict[str, AlertChanged] = {}
     day = date(2026, 5, 4)
@@ -82,8 +82,8 @@ def life(
                 course,
                 {scope: series},
                 [(course.next_offset, told)],
-                known=lambda _: known,
-                rules=lambda scope: rules_of(registry, scope),
+                known=lambda _, known=known: known,
+                rules=lambda _: rules,
                 today=None,
             )
             course, series = taken.course, taken.series[scope]

@@ -109,6 +109,9 @@ def make_stack(home: Path, environment: Mapping[str, str], secrets: Mapping[str,
         "SIPAS_TIMEZONE": "Asia/Ho_Chi_Minh",
         "SIPAS_MAIL_FROM": "sipas@tinhmau.example",
         "SIPAS_SPOOL_DIR": str(stack.data / "spool"),
+        # a demo tells at any hour, and each time: nobody waits for the morning to see it
+        "SIPAS_QUIET_HOURS": "none",
+        "SIPAS_ABOVE_HOURS": "0",
         **secrets,
     }.items():
         own.setdefault(name, value)

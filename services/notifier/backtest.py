@@ -126,10 +126,8 @@ def _sentence(one: Transition, result: Backtest) -> str:
     match one.kind:
         case "possible":
             return f"possible: {after} {since}, below {than} {_percent(one.before)} {_interval(one.before_interval)}"
-        case "confirmed":
-            return f"confirmed: {after} {since}"
-        case _:
-            return f"recovered: {after} {since}"
+        case kind:
+            return f"{kind}: {after} {since}"
 
 
 def _of_all(results: Sequence[Backtest]) -> Iterator[str]:

@@ -128,6 +128,9 @@ class Series:
     @property
     def newest(self) -> int | None:
         """The newest day that has sheets."""
+        newest = max(self.days, default=None)
+        if newest is None or self.days[newest].responses:
+            return newest
         return max((day for day, total in self.days.items() if total.responses), default=None)
 
     def with_total(self, day: int, total: Total) -> Series:
@@ -281,10 +284,12 @@ def _reporting(series: Series, name: RuleName, rule_on: RuleOn, after: int | Non
     """Days with sheets after a day and until another, in order; for the companion only those that have a target."""
     first = min(series.days, default=0) if after is None else after + 1
     last = first - 1 if until is None else until
+    # most often it is a day or two of four hundred
+    days = [day for day in range(first, last + 1) if day in series.days and series.days[day].responses]
     return [
         Day(day, series.days[day].responses, series.days[day].satisfied)
-        for day in sorted(day for day in series.days if first <= day <= last)
-        if series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
+        for day in days
+        if name == "drop" or rule_on(day).target is not None
     ]
 
 

@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo
 from services.notifier import metrics
 from services.notifier.endings import Endings
 from services.notifier.evidence import alert_changed, phase_after
-from services.notifier.judge import Raised, Scope, Series, Total
+from services.notifier.judge import Raised, Rules, Scope, Series, Total
 from services.notifier.passage import Arrived, Course, Marker, Taken, Told, take
 from services.notifier.record import AlertLog
 from services.notifier.rules import rules_of
@@ -114,6 +114,8 @@ class Judge:
         self._zone = zone
         self._now = now
         self._owned: dict[Partition, Owned] = {}
+        self._rules_from: Registry | None = None
+        self._rules: dict[Scope, Rules] = {}
         self._check_at = now()
         self._joined = False
 
@@ -214,13 +216,12 @@ class Judge:
         arrived = [_arrived(record) for record in records if record.offset >= owned.course.next_offset]
         if not arrived:
             return
-        registry = self._registry()
         taken = take(
             owned.course,
             owned.series,
             arrived,
             known=self._record.known,
-            rules=lambda scope: rules_of(registry, scope),
+            rules=self._rules_now(),
             today=None if self._demo else self._now().astimezone(self._zone).date().toordinal(),
             ended=self._endings().of,
         )
@@ -239,6 +240,19 @@ class Judge:
         owned.series.update(taken.series)
         self._record.adopt(one for one, _ in taken.raised)
         self._send(owned, outbox)
+
+    def _rules_now(self) -> Callable[[Scope], Rules]:
+        """The rules of a series, kept until the registry changes."""
+        registry = self._registry()
+        if registry is not self._rules_from:
+            self._rules_from, self._rules = registry, {}
+
+        def rules(scope: Scope) -> Rules:
+            if scope not in self._rules:
+                self._rules[scope] = rules_of(registry, scope)
+            return self._rules[scope]
+
+        return rules
 
     def _send(self, owned: Owned, outbox: Mapping[str, str]) -> None:
         """To `alerts`, acknowledged, and only then out of the outbox. In an order that says what happened."""

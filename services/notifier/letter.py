@@ -24,7 +24,7 @@ _DARK = """
 :root { color-scheme: light dark; supported-color-schemes: light dark; }
 @media (prefers-color-scheme: dark) {
   .ground { background: #16181c !important; }
-  .paper { background: #22252a !important; border-color: #3c4047 !important; }
+  .paper { background: #22252a !important; }
   .ink { color: #f0f1f3 !important; }
   .soft { color: #c3c7cd !important; }
   .edge { border-color: #3c4047 !important; }
@@ -162,7 +162,7 @@ def _cells(letter: Letter) -> list[str]:
         made.append(_cell(_table(letter.rows), "4px 20px"))
     if letter.links:
         made.append(_cell(_buttons(letter.links), "12px 20px 8px"))
-    made += [_cell(_section(section), "10px 20px 4px") for section in letter.sections]
+    made += [_cell(_section(section), "8px 20px 10px") for section in letter.sections]
     about = "".join(_p(line, "soft", f"color:{SOFT};font-size:13px;padding-bottom:6px") for line in letter.about)
     edge = f"border-top:1px solid {EDGE};"
     made.append(f'<tr><td class="edge" style="{edge}padding:12px 20px 16px">{about}</td></tr>')

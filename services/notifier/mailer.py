@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.header import Header
@@ -17,20 +17,15 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.utils import format_datetime
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from services.notifier.channels.outcome import ChannelAway, MessageRefused
 from services.notifier.letter import Picture
 from services.notifier.message import Message
+from sipas.people import Person
 
 TIMEOUT_S = 10.0
-
-
-class ServerAway(Exception):
-    """The mail server does not answer, or takes no mail now: the next message would fail too."""
-
-
-class MessageRefused(Exception):
-    """The mail server is there and refuses this message, for now or for good."""
 
 
 class Mailer:
@@ -40,20 +35,22 @@ class Mailer:
         self._url = urlsplit(smtp_url)
         self._sender = sender
 
-    def send(self, message_id: str, to: str, message: Message, at: datetime) -> None:
-        """Return once the server has accepted it. Raises `ServerAway` or `MessageRefused`."""
-        mail = self.mail(message_id, to, message, at)
+    def send(
+        self, message_id: str, person: Person, message: Message, _payloads: Sequence[Mapping[str, Any]], at: datetime
+    ) -> None:
+        """Return once the server has accepted it. Raises `ChannelAway` or `MessageRefused`."""
+        mail = self.mail(message_id, person.email, message, at)
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as reason:
-            raise ServerAway(str(reason)) from reason
+            raise ChannelAway(str(reason)) from reason
         try:
             server.send_message(mail)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as reason:
             # the reason holds the address: it stays out of logs
             raise MessageRefused(type(reason).__name__) from None
         except (OSError, smtplib.SMTPException) as reason:
-            raise ServerAway(str(reason)) from reason
+            raise ChannelAway(str(reason), perhaps_taken=True) from reason
         else:
             # accepted is accepted, however the goodbye goes
             with suppress(OSError, smtplib.SMTPException):

@@ -31,10 +31,14 @@ MOST_LISTED = 40
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Of one change: the page of its days, and where this person acknowledges it, None where that is not asked."""
+    """Of one change: the page of its days, and where this person answers.
+
+    `acknowledge`: while nobody has acknowledged the alert. `page`: the same place afterwards, as long as it is open.
+    """
 
     days: str
     acknowledge: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,11 @@ class _Writing:
     def links_of(self, change: AlertChanged) -> tuple[Link, ...]:
         asked, words = self.links(change), self.words["link"]
         days = Link(words["days"], asked.days)
-        if asked.acknowledge is None or change.kind == "recovered":
+        if change.kind == "recovered":
             return (days,)
-        return (Link(words["acknowledge"], asked.acknowledge, main=True), days)
+        if asked.acknowledge is not None:
+            return (Link(words["acknowledge"], asked.acknowledge, main=True), days)
+        return (days,) if asked.page is None else (days, Link(words["page"], asked.page))
 
 
 def load_words() -> Mapping[str, Words]:
@@ -155,6 +161,8 @@ def _about_one(
         lead.append(wait.format(hours=None if hours is None else voice.numerals.whole(hours)))
     links = writing.links_of(change)
     todo = [words["next"]["escalation" if escalated else state]]
+    if change.kind == "reminder" and len(links) > 1:
+        todo.append(words["next"]["decide"])
     if any(link.main for link in links):
         todo.append(words["next"]["acknowledge"])
     sections = [
@@ -215,12 +223,12 @@ def _digest(
         lead = [words["lead"]["quiet-watched" if watched else "quiet"].format(watched=numerals.whole(watched))]
         lead.append(words["lead"]["quiet-why"])
     sections = _grouped(writing, changes)
-    if waiting:
-        listed = _listed(writing, waiting)
-        sections += [Section(words["section"]["waiting"], (), tone="plain"), *listed]
+    shown = {change.id for change in changes}
+    if unshown := [change for change in waiting if change.id not in shown]:
+        sections += [Section(words["section"]["waiting"], (), tone="plain"), *_listed(writing, unshown)]
     letter = writing.letter(
         words["subject"][kind].format(day=numerals.day(voice.today), summary=summary),
-        "plain" if parts else "good",
+        "plain",
         lead,
         sections=sections,
         links=[Link(words["link"]["board"], writing.board_url)],

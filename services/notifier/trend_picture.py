@@ -17,12 +17,13 @@ from PIL import Image, ImageDraw, ImageFont
 from services.notifier.numerals import Numerals
 from sipas.events import AlertChanged, Measured
 
-WIDTH, HEIGHT = 560, 200
+WIDTH, HEIGHT = 420, 190
+"""Of the page; a phone shows it at three quarters, so the figures are large."""
 _SHARP = 2
 """Pixels of the file to one of the page, for today's screens."""
 _SMOOTH = 2
 """Drawn so many times larger again and then reduced: Pillow's own lines have steps."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 58, 14, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 66, 14, 30
 _BEFORE, _FALL, _GOOD, _DAY, _GRID, _TEXT = "#1f4e8c", "#b3261e", "#146c2e", "#5f6368", "#dadce0", "#3c4043"
 _BANDS = {_BEFORE: "#d6e3f5", _FALL: "#f8dcda", _GOOD: "#d5eedd"}
 _COLOURS_OF_FILE = 128
@@ -59,8 +60,8 @@ class _Drawing:
         size = (WIDTH * self._scale, HEIGHT * self._scale)
         self._image = Image.new("RGB", size, "#ffffff")
         self._pen = ImageDraw.Draw(self._image)
-        self._font = ImageFont.load_default(12 * self._scale)
-        self._large = ImageFont.load_default(14 * self._scale)
+        self._font = ImageFont.load_default(14 * self._scale)
+        self._large = ImageFont.load_default(17 * self._scale)
 
     def png(self) -> bytes:
         self._grid()
@@ -73,9 +74,9 @@ class _Drawing:
         if self._alert.target is not None:
             self._target(self._alert.target)
         self._figures(levels)
-        reduced = self._image.resize((WIDTH * _SHARP, HEIGHT * _SHARP), Image.Resampling.LANCZOS)
         held = io.BytesIO()
-        reduced.quantize(_COLOURS_OF_FILE).save(held, "PNG", optimize=True)
+        reduced = self._image.reduce(_SMOOTH).quantize(_COLOURS_OF_FILE, method=Image.Quantize.FASTOCTREE)
+        reduced.save(held, "PNG")
         return held.getvalue()
 
     def _levels(self) -> list[_Level]:
@@ -87,7 +88,7 @@ class _Drawing:
             found.append(_Level(self._first, max(end, self._first), alert.before, _BEFORE, dashed=False))
         if alert.after is not None:
             colour = _GOOD if alert.kind == "recovered" else _FALL
-            found.append(_Level(max(since, self._first), self._last, alert.after, colour, dashed=True))
+            found.append(_Level(min(max(since, self._first), self._last), self._last, alert.after, colour, dashed=True))
         return found
 
     def _x(self, day: date) -> float:
@@ -113,7 +114,7 @@ class _Drawing:
             self._text((_LEFT - 10, y), f"{percent}%", "rm")
         since = self._alert.since or self._alert.opened_on
         days = {self._first: "lm", self._last: "rm"}
-        if self._x(since) - self._x(self._first) > 60 and self._x(self._last) - self._x(since) > 60:
+        if self._x(since) - self._x(self._first) > 70 and self._x(self._last) - self._x(since) > 70:
             days[since] = "mm"
         for day, anchor in days.items():
             self._text((self._x(day), HEIGHT - _BOTTOM / 2 + 2), self._numerals.short_day(day), anchor)
@@ -162,7 +163,7 @@ class _Drawing:
         named.sort(reverse=True)
         places = [self._y(percent) for percent, _ in named]
         for number in range(1, len(places)):
-            places[number] = max(places[number], places[number - 1] + 15)
+            places[number] = max(places[number], places[number - 1] + 18)
         for (percent, colour), y in zip(named, places, strict=True):
             self._text((WIDTH - _RIGHT + 8, y), self._numerals.percent(percent), "lm", colour=colour, large=True)
 

@@ -15,7 +15,6 @@ from services.aggregator.generations import Switches, with_switches
 from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
 from services.notifier.judge import Total
-from services.notifier.message import compose, load_words
 from services.survey.redaction import redact
 from sipas.alert_book import AlertBook
 from sipas.alert_records import events_in, read_event
@@ -60,6 +59,7 @@ from sipas.registry import KINDS, Registry, read_item
 from sipas.tally import Tally
 from tests.contract.documents import ASYNCAPI, EXAMPLES, MESSAGES, SCHEMAS, Example, of_topic
 from tests.contract.json_schema import faults
+from tests.message_samples import head, write
 
 DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Response]: decode_response,
@@ -252,15 +252,7 @@ def test_the_judge_takes_a_recorded_alert_up_again_under_its_own_id(example: Exa
 @named(ALERTS)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_the_courier_has_words_for_a_recorded_alert(example: Example, language: str) -> None:
-    message = compose(
-        decode_alert(example.value),
-        load_words()[language],
-        language=language,
-        agency="Sở Nội vụ",
-        criterion=None,
-        board_url="http://127.0.0.1:8081",
-        demo=True,
-    )
+    message = write("alert", decode_alert(example.value), person=head(language), demo=True)
     assert "{" not in message.text
 
 

@@ -679,6 +679,27 @@ class TestSettings:
         assert rules["target"](self.DAY - 1).target is None
         assert rules["drop"](self.DAY).target is None
 
+    @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=6), st.integers(0, 70))
+    def test_are_those_that_the_registry_gives_for_the_day_whichever_was_asked_before(self, spans, asked_first):
+        start = date(2026, 1, 1).toordinal()
+        targets = tuple(
+            {
+                "valid_from": date.fromordinal(start + min(span)).isoformat(),
+                "valid_to": date.fromordinal(start + max(span)).isoformat(),
+                "scope": "so-noi-vu" if number % 2 else "block/so",
+                "method": "quick-5@1",
+                "percent": 60.0 + number,
+            }
+            for number, span in enumerate(spans)
+        )
+        entries = [Entry(kind="target", id=f"{target['scope']}/quick-5@1", history=(target,)) for target in targets[:2]]
+        held = registry(*entries)
+        rules = rules_of(held, SCOPE)
+        rules["target"](start + asked_first)
+        for day in range(start - 1, start + 70):
+            found = held.target_on("so-noi-vu", "quick-5@1", date.fromordinal(day))
+            assert rules["target"](day).target == (None if found is None else found.percent / 100)
+
     def test_without_a_target_leave_the_companion_silent(self):
         running = Running()
         running.read(*good_days(60), *bad_days(6, 60))
