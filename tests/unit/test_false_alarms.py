@@ -3,10 +3,13 @@
 from datetime import date
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.notifier.alerts_command import alerts
 from services.notifier.expectation import expectations
+from services.notifier.expected_command import as_text
 from services.notifier.false_alarms import MEASURED, expected_false_alarms, working_days
 from sipas.events import Entry
 from sipas.registry import Registry
@@ -82,3 +85,22 @@ class TestARegistry:
     def test_expects_half_as_many_on_half_the_days(self) -> None:
         [found] = expectations(registry(), [MONDAY] * 260)
         assert found.times(0.5).drop.most == pytest.approx(found.drop.most / 2)
+
+
+class TestTheCommand:
+    def test_says_for_each_method_what_to_expect_and_what_another_setting_would_bring(self) -> None:
+        found = [one.times(1 / 12) for one in expectations(registry(), [MONDAY] * 250)]
+        said = list(as_text(found, 250 / 12))
+        assert said[0].endswith("at 20.8 days with answers a month:")
+        assert said[1] == "  quick-5@1: 2 agencies, false_alarm_days 520 today"
+        low, high = (share * 2 * 250 / 12 / 520 for share in MEASURED)
+        assert said[2].endswith(f"{low:.1f} to {high:.1f}, at most 0.1")
+        assert any(line.startswith("  2,600  ") for line in said)
+
+    def test_of_a_registry_without_counters_says_that_nothing_is_judged(self) -> None:
+        assert list(as_text([], 21.0)) == ["no agency has an active counter, so nothing is judged"]
+
+    def test_refuses_options_of_the_list_before_a_subcommand(self) -> None:
+        done = CliRunner().invoke(alerts, ["--json", "expected"])
+        assert done.exit_code == 2
+        assert "stand after its name" in done.stderr
