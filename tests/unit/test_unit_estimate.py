@@ -14,7 +14,7 @@ from services.board.list_files import Source
 from services.board.registry_file import read as read_registry
 from services.notifier.unit_command import newest_cells, proposed
 from services.notifier.unit_command import unit as command
-from services.notifier.unit_estimate import AgencyDayCells, TooLittle, estimate, sums_of
+from services.notifier.unit_estimate import MIN_SHEETS, AgencyDayCells, TooLittle, estimate, sums_of
 from sipas.events import AgencyDay, encode, headers
 from sipas.methods import load_methods
 from sipas.registry import RuleSettings
@@ -65,6 +65,13 @@ class TestTheEstimate:
             low, high = estimate(simulated(seed, 0.3, agencies=25, days=8)).interval
             covered += low <= worth(0.3) <= high
         assert covered >= 0.85 * rounds
+
+    @pytest.mark.parametrize("level", [0.75, 0.95])
+    def test_of_the_fewest_sheets_that_are_enough_is_known_to_a_tenth(self, level: float) -> None:
+        found = estimate(simulated(5, 0.3, level=level, agencies=25, days=8))
+        low, high = found.interval
+        assert found.sheets == MIN_SHEETS
+        assert high - low <= 2 * 0.11 * found.unit
 
     def test_speaks_for_days_where_agencies_are_few(self) -> None:
         assert estimate(simulated(1, 0.3, agencies=2, days=110)).clusters == "days"
