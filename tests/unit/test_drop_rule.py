@@ -135,7 +135,7 @@ MUTANTS = {
     ),
     "keeps the queue when an alert opens": ("replace(detector, queue=(), alert=", "replace(detector, alert="),
     "learns without delay": ("len(queue) <= rule.lag", "len(queue) <= 0"),
-    "no cap on a day": ("min(found, rule.day_cap)", "found"),
+    "no cap on a day": ("min(found, cap)", "found"),
     "no benefit of the doubt": ("rule.guard * math.sqrt", "0 * math.sqrt"),
     "recovery against the whole drop": ("max(alert.drop_index - 1, 0)", "alert.drop_index"),
     "a run is never forgotten": ("if cusum > 0 else None", "if cusum >= 0 else None"),
