@@ -1,4 +1,4 @@
-"""How long it takes from the evidence to the mail.
+"""How long from the evidence to the mail: from the total of a day that makes a fall possible, or confirms it, until a
 mail server has accepted the message.
 
     python -m bench.told
