@@ -3,7 +3,7 @@ mail server has accepted the message.
 
     python -m bench.told
 
-A real notifier between a real Kafka, Redis and mail server on the same machine, outside of quiet hours, grouping wait 0.
+A real notifier between Kafka, Redis and a mail server on the same machine, outside of quiet hours, grouping wait 0.
 Two falls at each of three agencies; the total is written to `tallies` as the aggregator does.
 """
 
