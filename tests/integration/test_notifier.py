@@ -542,10 +542,15 @@ def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
             wait_until(lambda n=notifier: n.metric("sipas_notifier_partitions") == 1, 30, "a share of the partitions")
         ends = [stack.tell_usual(today() - timedelta(days=63), 60, agency) for agency in agencies]
         stack.settle()
-        two.kill()
+        # the one that tells leaders, whichever it is, so that the other has to take over
+        notifiers = {one.metric("sipas_notifier_courier_owner"): one, two.metric("sipas_notifier_courier_owner"): two}
+        assert set(notifiers) == {0, 1}
+        notifiers[1].kill()
+        left = notifiers[0]
         for agency, day in zip(agencies, ends, strict=True):
             stack.tell_fall(day, 3, agency)
-        wait_until(lambda: one.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
+        wait_until(lambda: left.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
+        wait_until(lambda: left.metric("sipas_notifier_courier_owner") == 1, 30, "the dead one's leaders")
         stack.settle()
     for agency in agencies:
         assert "possible" in stack.kinds(agency)
