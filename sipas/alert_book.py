@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet
+from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, Undelivered
 
 AlertKey = tuple[str, str, str, date]
 """(agency, method, rule, day opened): one alert."""
@@ -24,12 +24,20 @@ STATES: tuple[State, ...] = ("possible", "confirmed", "recovered")
 ENDINGS = ("closed", "new-normal")
 """Acts that end an alert."""
 
-Event = AlertChanged | AlertDecided | Delivered | SilenceSet
+Event = AlertChanged | AlertDecided | Delivered | Undelivered | SilenceSet
 
 
 def key_of(event: AlertChanged | AlertDecided) -> AlertKey:
     """The alert that an event is about."""
     return event.agency, event.method, event.rule, event.opened_on
+
+
+def _id_of(event: AlertChanged | AlertDecided | Delivered | Undelivered) -> str:
+    if isinstance(event, Delivered):
+        return event.message_id
+    if isinstance(event, Undelivered):
+        return f"undelivered/{event.alert_id}/{event.person}/{event.since.isoformat()}"
+    return event.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,13 @@ class Alert:
     changes: tuple[AlertChanged, ...] = ()
     decisions: tuple[AlertDecided, ...] = ()
     told: tuple[Delivered, ...] = ()
+    overdue: tuple[Undelivered, ...] = ()
+
+    @property
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """What had reached a person after an hour by no channel, and has not since."""
+        reached = {(one.person, change) for one in self.told for change in (one.alert_id, *one.also)}
+        return tuple(one for one in self.overdue if (one.person, one.alert_id) not in reached)
 
     @property
     def newest(self) -> AlertChanged:
@@ -114,26 +129,28 @@ class AlertBook:
                 held = silences.get(event.id)
                 silences[event.id] = event if held is None else replace(held, end=min(held.end, event.end))
                 continue
-            id_ = event.message_id if isinstance(event, Delivered) else event.id
+            id_ = _id_of(event)
             if id_ in ids:
                 continue
             ids.add(id_)
             if isinstance(event, AlertChanged):
                 key = keys[id_] = key_of(event)
                 alert = alerts.get(key) or Alert(decisions=early.pop(key, ()))
-                alerts[key] = Alert((*alert.changes, event), alert.decisions, alert.told)
+                alerts[key] = Alert((*alert.changes, event), alert.decisions, alert.told, alert.overdue)
             elif isinstance(event, AlertDecided):
                 key = key_of(event)
                 if key in alerts:
                     alert = alerts[key]
-                    alerts[key] = Alert(alert.changes, (*alert.decisions, event), alert.told)
+                    alerts[key] = Alert(alert.changes, (*alert.decisions, event), alert.told, alert.overdue)
                 else:
                     early[key] = (*early.get(key, ()), event)
             else:
                 # in their topic a delivery stands after what it tells
                 for key in dict.fromkeys(keys[one] for one in (event.alert_id, *event.also) if one in keys):
                     alert = alerts[key]
-                    alerts[key] = Alert(alert.changes, alert.decisions, (*alert.told, event))
+                    told = (*alert.told, event) if isinstance(event, Delivered) else alert.told
+                    overdue = (*alert.overdue, event) if isinstance(event, Undelivered) else alert.overdue
+                    alerts[key] = Alert(alert.changes, alert.decisions, told, overdue)
         return AlertBook(alerts, silences, keys, frozenset(ids), early)
 
     def has(self, event_id: str) -> bool:

@@ -14,10 +14,12 @@ from sipas.events import (
     Delivered,
     MalformedEvent,
     SilenceSet,
+    Undelivered,
     decode_alert,
     decode_alert_decided,
     decode_delivered,
     decode_silence_set,
+    decode_undelivered,
     encode,
     headers,
     type_of,
@@ -29,6 +31,7 @@ log = logger("alerts")
 _DECODERS: Mapping[str, Callable[[bytes | None], Event]] = {
     TYPES[AlertChanged]: decode_alert,
     TYPES[Delivered]: decode_delivered,
+    TYPES[Undelivered]: decode_undelivered,
     TYPES[AlertDecided]: decode_alert_decided,
     TYPES[SilenceSet]: decode_silence_set,
 }

@@ -207,6 +207,20 @@ class Withheld(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
+class Undelivered(Struct, frozen=True, kw_only=True):
+    """No channel has accepted for an hour what a person might have been told `since` then; a delivery may still follow.
+
+    The first of alert, person and `since` stands.
+    """
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    since: Instant
+    at: Instant
+
+
 class AlertDecided(Struct, frozen=True, kw_only=True):
     """On `decisions`: what a person did about an alert, which (agency, method, rule, opened_on) names.
 
@@ -326,6 +340,7 @@ _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
 _withheld = msgspec.json.Decoder(Withheld)
+_undelivered = msgspec.json.Decoder(Undelivered)
 _alert_decided = msgspec.json.Decoder(AlertDecided)
 _silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
@@ -341,6 +356,7 @@ TYPES: Mapping[type[Struct], str] = {
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
     Withheld: "sipas.withheld.v1",
+    Undelivered: "sipas.undelivered.v1",
     AlertDecided: "sipas.alert-decided.v1",
     SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
@@ -446,6 +462,11 @@ def decode_delivered(value: bytes | None) -> Delivered:
 def decode_withheld(value: bytes | None) -> Withheld:
     """Bytes of `alerts` whose type says that a person is not told."""
     return _decode(_withheld, value)
+
+
+def decode_undelivered(value: bytes | None) -> Undelivered:
+    """Bytes of `alerts` whose type says that nothing has reached a person yet."""
+    return _decode(_undelivered, value)
 
 
 def decode_alert_decided(value: bytes | None) -> AlertDecided:

@@ -346,4 +346,5 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "snoozed_until": alert.snoozed_until,
         "closed": alert.closed,
         "changes": alert.changes,
+        "undelivered": alert.undelivered,
     }

@@ -361,6 +361,13 @@ class Decision(Schema):
     )
 
 
+class Undelivered(Schema):
+    """What reached a person by no channel for an hour, and has not since."""
+
+    person = _string("id of a person", required=True)
+    since = fields.AwareDateTime(required=True, metadata={"description": "when they might have been told"})
+
+
 class Alert(Schema):
     agency = fields.String(required=True)
     method = fields.String(required=True)
@@ -387,6 +394,7 @@ class Alert(Schema):
         Decision, required=True, allow_none=True, metadata={"description": "the decision that ended it"}
     )
     changes = fields.List(fields.Nested(Change), required=True)
+    undelivered = fields.List(fields.Nested(Undelivered), required=True)
 
 
 class Alerts(Schema):

@@ -39,6 +39,8 @@ def list_(agency: str | None, only_open: bool, as_json: bool) -> None:
         newest = alert.newest
         state = "closed" if alert.closed and alert.state != "recovered" else alert.state
         click.echo(f"{alert_name(newest)}  {state}  {_level(newest)} -> {_measured(newest.after)}")
+        for missed in alert.undelivered:
+            click.echo(f"    has not reached {missed.person} since {missed.since:%Y-%m-%d %H:%M}Z")
         for decided in alert.decisions:
             click.echo(f"    {decision_as_text(decided)}")
 
@@ -61,6 +63,7 @@ def life(alert: Alert) -> dict[str, Any]:
             "closed": _decided(alert.closed),
             "changes": [one.id for one in alert.changes],
             "delivered": list(alert.told),
+            "undelivered": [{"person": one.person, "since": one.since} for one in alert.undelivered],
         }
     )
     return plain

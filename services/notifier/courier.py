@@ -37,7 +37,7 @@ from services.notifier.routing import routes, scopes_of
 from services.notifier.sending import NEXT_CHANNEL_AFTER, Sender
 from sipas.alert_book import Alert
 from sipas.broker import GroupReader, Log, Partition, Publisher, Record, Topics
-from sipas.events import AlertChanged, Delivered, Withheld, encode, headers
+from sipas.events import AlertChanged, Delivered, Undelivered, Withheld, encode, headers
 from sipas.ledger import Ledgers, Moved, Writes
 from sipas.people import People, Person
 from sipas.registry import PROVINCE, Registry
@@ -266,10 +266,13 @@ class Courier:
     def _deliver(self) -> None:
         """Plan, and hand over what may go now, the oldest first."""
         attempts = self._attempts()
-        if not any(self._usable(attempt) for attempt in attempts) or not self._is_ours():
+        overdue = [attempt for attempt in attempts if self._is_news(attempt)]
+        if not (overdue or any(self._usable(attempt) for attempt in attempts)) or not self._is_ours():
             return
         # another owner, or an earlier life of this one, may have sent them
         self._record.catch_up()
+        for attempt in overdue:
+            self._say_overdue(attempt.message, attempt.since)
         tried = 0
         for attempt in self._attempts():
             if tried < AT_ONCE and self._usable(attempt):
@@ -391,6 +394,26 @@ class Courier:
         metrics.DELIVERED.labels(channel).inc()
         log.info("told", message=event.message_id, kind=message.kind, changes=len(more) + 1, channel=channel)
 
+    def _is_news(self, attempt: Attempt) -> bool:
+        """Whether it is overdue and nobody was told so. A digest is no alert's, and tomorrow there is another."""
+        key = (attempt.message.person, attempt.message.said[0])
+        late = self._now() - attempt.since > NEXT_CHANNEL_AFTER
+        return late and attempt.digest is None and key not in self._record.told.overdue
+
+    def _say_overdue(self, message: Outgoing, since: datetime) -> None:
+        first, *more = (*message.said, *message.also)
+        event = Undelivered(
+            alert_id=first,
+            also=tuple(more),
+            agency=self._record.changes[first].agency,
+            person=message.person,
+            since=since,
+            at=self._now(),
+        )
+        self._publish(event, f"undelivered/{first}/{message.person}")
+        self._record.told.add([event])
+        log.error("no channel has reached a person for an hour", person=message.person, changes=len(more) + 1)
+
     def _withhold(self, held: Held) -> None:
         first, *more = held.changes
         event = Withheld(
@@ -407,7 +430,7 @@ class Courier:
         log.info("withheld", alert=first, person=held.person, reason=held.reason)
         self._forget([one for one in self._items.values() if one.person == held.person and one.change in held.changes])
 
-    def _publish(self, event: Delivered | Withheld, event_id: str) -> None:
+    def _publish(self, event: Delivered | Withheld | Undelivered, event_id: str) -> None:
         self._publisher.publish(
             self._alerts.topic,
             encode(event),

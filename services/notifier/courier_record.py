@@ -12,7 +12,7 @@ from services.notifier.told import Told
 from sipas.alert_book import AlertBook, Event
 from sipas.alert_records import read_event
 from sipas.broker import Record, Topics, WholeTopicReader
-from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, Withheld, decode_withheld, type_of
+from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, Undelivered, Withheld, decode_withheld, type_of
 from sipas.telemetry import logger
 
 log = logger("alerts")
@@ -47,7 +47,7 @@ class CourierRecord:
                 log.error("a record of alerts is no event", offset=record.offset, reason=reason.code)  # noqa: TRY400
             return
         event = read_event(record)
-        if isinstance(event, Delivered):
+        if isinstance(event, Delivered | Undelivered):
             self.told.add([event])
         elif isinstance(event, AlertChanged) and event.id not in self.changes:
             self.changes[event.id] = event

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.notifier.routing import Lane
-from sipas.events import Delivered, Withheld
+from sipas.events import Delivered, Undelivered, Withheld
 
 
 def lane_of_message(message_id: str) -> Lane:
@@ -28,13 +28,18 @@ class Told:
     messages: set[str] = field(default_factory=set)
     as_news: set[tuple[str, str]] = field(default_factory=set)
     escalated: set[tuple[str, str]] = field(default_factory=set)
+    overdue: set[tuple[str, str]] = field(default_factory=set)
+    """(person, change id) of what no channel had accepted after an hour."""
     above_at: dict[str, datetime] = field(default_factory=dict)
     """Person -> when they were last told as one above others."""
 
-    def add(self, events: Iterable[Delivered | Withheld]) -> None:
+    def add(self, events: Iterable[Delivered | Withheld | Undelivered]) -> None:
         """Take further events; one that stands twice changes nothing."""
         for event in events:
             said = {(event.person, change) for change in (event.alert_id, *event.also)}
+            if isinstance(event, Undelivered):
+                self.overdue |= said
+                continue
             if isinstance(event, Withheld):
                 self.as_news |= said
                 continue

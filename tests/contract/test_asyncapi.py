@@ -24,6 +24,7 @@ from sipas.events import (
     ResultFrozen,
     ScoresLoaded,
     SilenceSet,
+    Undelivered,
     Withheld,
 )
 from sipas.people import PERSON, Person
@@ -74,6 +75,7 @@ STRUCTS = (
     GenerationSwitched,
     ResultFrozen,
     ScoresLoaded,
+    Undelivered,
     Withheld,
     Fact,
     Rule,

@@ -118,6 +118,7 @@ def test_the_board_the_commands_and_the_topics_tell_the_same_life(life: Life) ->
         "actions",
         "snoozed_until",
         "closed",
+        "undelivered",
     )
     assert {name: by_command[name] for name in same} == {name: on_board[name] for name in same}
     assert by_command["closed"]["id"] == (told.closed and told.closed.id)

@@ -19,6 +19,7 @@ from services.notifier.courier import Courier
 from services.notifier.courier_record import CourierRecord
 from services.notifier.message import load_words
 from services.notifier.sending import Sender
+from sipas.alert_book import Alert
 from sipas.alert_links import AlertLinks
 from sipas.broker import GroupReader, Log, Publisher, Topics
 from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, encode, headers
@@ -175,6 +176,10 @@ class Stack:
         self.record.catch_up()
         return {one.message_id: one for alert in self.record.book.alerts.values() for one in alert.told}
 
+    def alert(self, agency: str) -> Alert:
+        self.record.catch_up()
+        return self.record.book.alerts[agency, "quick-5@1", "drop", OPENED]
+
     def queue(self) -> int:
         slot = self.ledgers.slot("courier", 0)
         _, [queue, written] = slot.snapshot([slot.key("queue"), slot.key("written")])
@@ -204,8 +209,11 @@ def test_a_mail_server_that_is_away_for_two_hours_delays_one_message_with_everyt
         made.tell(falls(agency))
         made.later(minutes=40)
     assert made.queue() == 3
+    assert [one.person for one in made.alert("so-one").undelivered] == ["away"]
     made.mailbox.start()
     made.later(minutes=1)
+    assert made.alert("so-one").undelivered == ()
+    assert len(made.alert("so-one").overdue) == 1
     [mail] = made.mails("away")
     assert all(agency in text_of(mail) for agency in leads)
     assert made.queue() == 0

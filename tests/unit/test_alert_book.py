@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipas.alert_book import Alert, AlertBook
-from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet
+from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, Undelivered
 
 
 def change(kind: str, number: int = 1, *, agency: str = "a", opened: int = 1, evidence: float = 1.0) -> AlertChanged:
@@ -94,7 +94,7 @@ def silence(scope: str, days: int, id_: str = "s") -> SilenceSet:
     return SilenceSet(id=id_, scope=scope, start=NOW, end=NOW + days * DAY, by="an", reason="chuyển trụ sở", at=NOW)
 
 
-def alert(*events: AlertChanged | AlertDecided | Delivered) -> Alert:
+def alert(*events: AlertChanged | AlertDecided | Delivered | Undelivered) -> Alert:
     [found] = AlertBook().updated(events).alerts.values()
     return found
 
@@ -154,6 +154,18 @@ def test_what_was_written_is_a_note_whatever_was_done_with_it() -> None:
 def test_a_message_about_several_changes_of_an_alert_was_told_once() -> None:
     message = delivery("a/1/confirmed/1", "a/1/possible/1")
     assert alert(change("possible"), change("confirmed"), message, message).told == (message,)
+
+
+def test_what_reached_nobody_for_an_hour_is_undelivered_until_it_did() -> None:
+    opened = change("possible")
+    told = delivery(opened.id)
+    late = Undelivered(alert_id=opened.id, also=(), agency="a", person=told.person, since=opened_at(1), at=opened_at(2))
+    assert alert(opened, late, late).undelivered == (late,)
+    assert alert(opened, late, told).undelivered == ()
+
+
+def opened_at(hour: int) -> datetime:
+    return datetime(2026, 9, 1, hour, tzinfo=UTC)
 
 
 def test_a_silence_holds_for_those_in_its_scope_and_time() -> None:
