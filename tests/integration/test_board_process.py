@@ -41,6 +41,7 @@ class Service(Program):
 class Stack:
     def __init__(self, kafka: KafkaServer, redis: RedisServer, namespace: str, directory: Path) -> None:
         self.namespace, self.topics = namespace, Topics(namespace)
+        self.bootstrap = kafka.bootstrap
         self.publisher = Publisher([kafka.bootstrap])
         log = Log([kafka.bootstrap])
         log.create(namespace, partitions=PARTITIONS, replication=1)
