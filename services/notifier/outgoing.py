@@ -189,7 +189,7 @@ def _superfluous(known: _Known, told: Told) -> bool:
 def _withheld(known: _Known, scopes: Sequence[str], view: View) -> Literal["over", "closed"] | None:
     if known.alert.closed is not None:
         return "closed"
-    never_told = not any(view.told.knows(known.person.id, change.id, "own") for change in known.alert.changes)
+    never_told = all(delivered.person != known.person.id for delivered in known.alert.told)
     silenced = view.book.silenced(scopes, datetime.fromisoformat(known.item.at)) is not None
     return "over" if known.alert.state == "recovered" and never_told and silenced else None
 

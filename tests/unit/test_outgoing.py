@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.notifier.outgoing import Item, Outgoing
 from services.notifier.told import lane_of_message
-from sipas.events import Withheld
+from sipas.events import AlertChanged, Withheld
 from tests.unit.notifier_records import (
     MANNER,
     THURSDAY,
@@ -217,6 +217,20 @@ def test_what_began_and_ended_during_a_silence_is_recorded_as_withheld_and_never
     )
     after = made.plan(THURSDAY + timedelta(hours=5))
     assert (after.due, after.withheld, made.items) == ((), (), {})
+
+
+def test_the_end_of_what_was_withheld_is_withheld_too_though_it_comes_later() -> None:
+    made = office(HEAD_A)
+    made.decide(MAINTENANCE)
+    made.come(change("possible"))
+    made.record([withheld(change("possible"))])
+    made.come(change("recovered"))
+    [held] = made.plan(THURSDAY + timedelta(hours=4)).withheld
+    assert [one.split("/")[4] for one in held.changes] == ["recovered"]
+
+
+def withheld(event: AlertChanged) -> Withheld:
+    return Withheld(alert_id=event.id, also=(), agency=event.agency, person="head-a", reason="over", at=THURSDAY)
 
 
 def test_the_end_of_a_fall_that_was_told_before_a_silence_is_told_after_it() -> None:
