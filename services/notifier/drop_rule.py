@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
-from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 Kind = Literal["possible", "confirmed", "recovered", "follow-up", "reminder"]
@@ -29,6 +29,7 @@ DROPS = 4
 _BEFORE_Z = 1.96
 # The level at an alert is chosen for being low: its ordinary 95 % interval covered 41-91 %, this one 93-99 %.
 _AFTER_Z = 3.0
+_ROUNDING = 1e-9
 _KIND_ORDER: Mapping[Kind, int] = {"possible": 0, "confirmed": 1, "recovered": 2, "follow-up": 3, "reminder": 4}
 
 
@@ -78,7 +79,7 @@ class Rule:
     @property
     def drops(self) -> tuple[float, ...]:
         """d_j: the drops that are looked for."""
-        return tuple(2**j * self.smallest_drop for j in range(DROPS))
+        return _drops(self.smallest_drop)
 
     @property
     def alarm_evidence(self) -> float:
@@ -115,8 +116,9 @@ class Day:
 
         Summed exactly and rounded once, so that neither order nor sharding of the sheets shows.
         """
-        satisfied = sum((Fraction(k * sheets, m) for (k, m), sheets in cells.items()), Fraction(0))
-        return cls(day, sum(cells.values()), float(satisfied))
+        whole = math.lcm(*(m for _, m in cells))
+        satisfied = sum(k * sheets * (whole // m) for (k, m), sheets in cells.items())
+        return cls(day, sum(cells.values()), satisfied / whole)
 
     @property
     def mean(self) -> float:
@@ -178,6 +180,10 @@ class Detector:
     suspicions: tuple[Suspicion, ...] = (Suspicion(),) * DROPS
     queue: tuple[Waiting, ...] = ()
     alert: Alert | None = None
+
+    def __hash__(self) -> int:
+        """Of what differs from day to day; the whole state is a hundred numbers."""
+        return hash((self.weight, self.satisfied, self.responses, self.last_closed))
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON values; Python's JSON keeps every float exactly, and all of them are finite."""
@@ -285,17 +291,18 @@ def judge(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transitio
     footing = _footing(rule, detector)
     if footing is None or _phase(rule, detector) in ("warming", "confirmed"):
         return detector, None
+    alert = detector.alert
+    needed = rule.alarm_evidence if alert is None else math.log(rule.confirm_factor * rule.false_alarm_days)
+    held = _log_sum_exp([one.log_odds for one in detector.suspicions]) - math.log(DROPS)
+    if held + rule.day_cap < needed - _ROUNDING:
+        return detector, None  # whatever the day says: it may bring no more than its cap
     gains = _capped(rule, _likelihoods(rule, footing, day))
     terms = [one.log_odds + gain for one, gain in zip(detector.suspicions, gains, strict=True)]
     evidence = _log_sum_exp(terms) - math.log(DROPS)
-    kind: Kind
-    if detector.alert is None:
-        kind, needed, opened, drop_index = "possible", rule.alarm_evidence, day.day, terms.index(max(terms))
-    else:
-        kind, needed = "confirmed", math.log(rule.confirm_factor * rule.false_alarm_days)
-        opened, drop_index = detector.alert.opened, detector.alert.drop_index
     if evidence <= needed:
         return detector, None
+    kind: Kind = "possible" if alert is None else "confirmed"
+    opened, drop_index = (day.day, terms.index(max(terms))) if alert is None else (alert.opened, alert.drop_index)
     fact = Fact(kind, day.day, opened, drop_index, evidence)
     run = _prolonged(detector.suspicions[drop_index].run, day, _weight(rule, footing.icc, day))
     return adopt(detector, fact), _told(fact, rule, detector, footing, run)
@@ -392,13 +399,26 @@ def watch(
     The state that is returned is the copy's, before the last day is closed.
     """
     state, found = detector or Detector(), list[Transition]()
+    recorded = _due(state, facts, days[-1].day) if days else []
     for number, day in enumerate(days, start=1):
-        rule, due = rule_on(day.day), _due(state, facts, day.day)
-        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+        rule = rule_on(day.day)
+        if number < len(days) and not recorded:
+            state, raised = _looked_at(rule, state, day)
+        else:
+            due = _due(state, facts, day.day)
+            state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+            if number < len(days):
+                state = close_recorded(rule, state, day, due)
         found += [raised] if raised else []
-        if number < len(days):
-            state = close_recorded(rule, state, day, due)
     return state, tuple(found)
+
+
+# with each answer of today the open days before it are looked at again, and nothing about them has changed
+@lru_cache(maxsize=32_768)
+def _looked_at(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transition | None]:
+    """An open day of which nothing is recorded, judged and closed on a copy."""
+    state, raised = judge(rule, detector, day)
+    return close_recorded(rule, state, day), raised
 
 
 def fold(
@@ -465,21 +485,28 @@ def _weight(rule: Rule, icc: float, day: Day) -> float:
 
 def _likelihoods(rule: Rule, footing: _Footing, day: Day) -> tuple[float, ...]:
     """l_j, uncapped: ln of how much likelier the day is at ref - d_j than at ref (beta-binomial)."""
-    spread = 1 / footing.icc - 1  # M
     hits = rule.unit * day.satisfied  # K
     misses = rule.unit * day.responses - hits  # F
+    # lnB(a + K, b + F) - lnB(a, b) without its lgamma(a + b) terms: they are the same for every share
+    normal, *fallen = (
+        math.lgamma(a + hits) - of_a + math.lgamma(b + misses) - of_b
+        for a, of_a, b, of_b in _priors(footing.reference, footing.icc, rule.smallest_drop)
+    )
+    return tuple(found - normal for found in fallen)
 
-    def log_likelihood(share: float) -> float:
-        # lnB(a + K, b + F) - lnB(a, b) without its lgamma(a + b) terms: they are the same for every share.
-        a, b = share * spread, (1 - share) * spread
-        return math.lgamma(a + hits) - math.lgamma(a) + math.lgamma(b + misses) - math.lgamma(b)
 
-    normal = log_likelihood(footing.reference)
-    return tuple(log_likelihood(max(footing.reference - drop, 0.02)) - normal for drop in rule.drops)
+@lru_cache(maxsize=16_384)
+def _priors(reference: float, icc: float, smallest_drop: float) -> tuple[tuple[float, float, float, float], ...]:
+    """(a, lgamma a, b, lgamma b) of the beta-binomial at the reference, and at each drop below it."""
+    spread = 1 / icc - 1  # M
+    shares = (reference, *(max(reference - drop, 0.02) for drop in _drops(smallest_drop)))
+    both = ((share * spread, (1 - share) * spread) for share in shares)
+    return tuple((a, math.lgamma(a), b, math.lgamma(b)) for a, b in both)
 
 
 def _capped(rule: Rule, likelihoods: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(min(found, rule.day_cap) for found in likelihoods)
+    cap = rule.day_cap
+    return tuple(min(found, cap) for found in likelihoods)
 
 
 def _evening(rule: Rule, detector: Detector, day: Day) -> Detector:
@@ -604,6 +631,10 @@ def _adopted(detector: Detector, due: Iterable[Fact], day: int) -> Detector:
 def _refuse_closed(detector: Detector, day: Day) -> None:
     if detector.last_closed is not None and day.day <= detector.last_closed:
         raise ValueError(f"day {day.day} is closed already (the newest closed day is {detector.last_closed})")
+
+
+def _drops(smallest_drop: float) -> tuple[float, ...]:
+    return tuple(2**j * smallest_drop for j in range(DROPS))
 
 
 def _clip(value: float, low: float, high: float) -> float:

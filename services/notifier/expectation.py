@@ -56,12 +56,12 @@ def _expectation(registry: Registry, method: str, agencies: Sequence[str], days:
     first = days[0].toordinal()
     # settings are a method's, the same for all its agencies
     settings = rules_of(registry, Scope(agencies[0], method))["drop"]
-    rarity = {day: settings(day.toordinal()).false_alarm_days for day in days}
-    for false_alarm_days in rarity.values():
+    dated = [(day, settings(day.toordinal()).false_alarm_days) for day in days]
+    for _, false_alarm_days in dated:
         drop += expected_false_alarms(len(agencies), false_alarm_days)
     for agency in agencies:
-        aimed = [day for day in days if registry.target_on(agency, method, day) is not None]
+        aimed = [a for day, a in dated if registry.target_on(agency, method, day) is not None]
         with_target += bool(aimed)
-        for day in aimed:
-            target += expected_false_alarms(1, rarity[day])
+        for false_alarm_days in aimed:
+            target += expected_false_alarms(1, false_alarm_days)
     return Expectation(method, len(agencies), with_target, settings(first).false_alarm_days, drop, target)

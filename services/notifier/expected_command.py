@@ -42,7 +42,7 @@ def expected(days_a_month: float | None, as_json: bool) -> None:
     days = working_days(today, last, free)
     share = 1.0 if days_a_month is None else days_a_month * MONTHS / len(days)
     found = [one.times(share / MONTHS) for one in expectations(registry, days)]
-    for line in _json_lines(found) if as_json else _lines(found, share * len(days) / MONTHS):
+    for line in _json_lines(found) if as_json else as_text(found, share * len(days) / MONTHS):
         click.echo(line)
 
 
@@ -56,7 +56,8 @@ def _json_lines(found: Sequence[Expectation]) -> Iterator[str]:
         yield json.dumps(plain | {"false_alarm_days": one.false_alarm_days, "a_month": numbers})
 
 
-def _lines(found: Sequence[Expectation], days_a_month: float) -> Iterator[str]:
+def as_text(found: Sequence[Expectation], days_a_month: float) -> Iterator[str]:
+    """The answer for a terminal; `found` is of one month."""
     if not found:
         yield "no agency has an active counter, so nothing is judged"
         return

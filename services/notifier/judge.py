@@ -98,11 +98,14 @@ class Watcher:
     state: Detector = field(default_factory=Detector)
 
 
+Days = dict[int, Total] | MappingProxyType[int, Total]
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged."""
 
-    days: Mapping[int, Total] = field(default_factory=dict)
+    days: Days = field(default_factory=dict)
     watchers: Mapping[RuleName, Watcher] = field(default_factory=lambda: dict.fromkeys(RULES, Watcher()))
     kept_from: int = 0
     changed_from: int | None = None
@@ -110,9 +113,9 @@ class Series:
     @property
     def newest(self) -> int | None:
         """The newest day that has sheets."""
-        newest = max(self.days, default=None)
-        if newest is None or self.days[newest].responses:
-            return newest
+        day = max(self.days, default=None)
+        if day is None or self.days[day].responses:
+            return day
         return max((day for day, total in self.days.items() if total.responses), default=None)
 
     def with_total(self, day: int, total: Total) -> Series:
@@ -123,7 +126,7 @@ class Series:
         changed = self.changed_from
         if not total.says_the_same(held):
             changed = day if changed is None else min(changed, day)
-        return replace(self, days=MappingProxyType({**self.days, day: total}), changed_from=changed)
+        return replace(self, days=MappingProxyType(self.days | {day: total}), changed_from=changed)
 
     def watchers_state(self) -> dict[str, Any]:
         """Everything but the days, as plain JSON values."""
@@ -133,7 +136,7 @@ class Series:
         }
 
     @classmethod
-    def from_state(cls, days: Mapping[int, Total], state: Mapping[str, Any] | None) -> Series:
+    def from_state(cls, days: Days, state: Mapping[str, Any] | None) -> Series:
         """From its days and what `watchers_state` gave, None for a series without."""
         if state is None:
             return cls(days)
@@ -250,12 +253,13 @@ def _reporting(series: Series, name: RuleName, rule_on: RuleOn, after: int | Non
     """Days with sheets after a day and until another, in order; for the companion only those that have a target."""
     first = min(series.days, default=0) if after is None else after + 1
     last = first - 1 if until is None else until
-    # most often it is a day or two of four hundred
-    days = [day for day in range(first, last + 1) if day in series.days and series.days[day].responses]
+    # mostly it is asked for the last few of 400 days
+    few = range(first, last + 1)
+    within = few if len(few) < len(series.days) else sorted(day for day in series.days if first <= day <= last)
     return [
         Day(day, series.days[day].responses, series.days[day].satisfied)
-        for day in days
-        if name == "drop" or rule_on(day).target is not None
+        for day in within
+        if day in series.days and series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
     ]
 
 
