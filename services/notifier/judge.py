@@ -32,7 +32,9 @@ RULES: tuple[RuleName, ...] = ("drop", "target")
 STATES = ("possible", "confirmed", "recovered")
 Version = tuple[int, int]
 Rules = Mapping[RuleName, RuleOn]
-"""The settings of each rule on a day; "target" gives a rule without a target on days that have none."""
+"""The settings of each rule on a day; "target" gives a rule without a target on days that have none, and is not there
+where no day has one.
+"""
 
 
 class Scope(NamedTuple):
@@ -185,9 +187,9 @@ def advance(
         return replace(series, changed_from=None), []
     kept_from = max(series.kept_from, newest - WINDOW_DAYS)
     facts = list(known)
-    watchers: dict[RuleName, Watcher] = {}
+    watchers = dict(series.watchers)
     found: list[tuple[RuleName, Transition]] = []
-    for name in RULES:
+    for name in rules:
         recorded = [one.fact for one in facts if one.rule == name]
         watcher, raised = _watched(series, name, rules[name], recorded, newest, silently=silently)
         if kept_from > series.kept_from:
@@ -235,7 +237,8 @@ def _since_opening(series: Series, name: RuleName, rule_on: RuleOn, state: Detec
 def lasting(series: Series, rules: Rules) -> Mapping[RuleName, Transition]:
     """How each alert stands that is open."""
     found: dict[RuleName, Transition] = {}
-    for name, watcher in series.watchers.items():
+    for name in rules:
+        watcher = series.watchers[name]
         after = _since_opening(series, name, rules[name], watcher.state)
         if after and (transition := found_open(rules[name](after[-1].day), watcher.state, after)) is not None:
             found[name] = transition
