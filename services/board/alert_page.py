@@ -29,9 +29,8 @@ from sipas.alert_decisions import LONGEST_NOTE, SNOOZE_DAYS, Act, Refused, decid
 from sipas.alert_links import LinkExpired, LinkForged
 from sipas.broker import KafkaAway, PublishFailed
 from sipas.events import AlertChanged, AlertDecided, Measured
-from sipas.people import Person
+from sipas.people import Person, scopes_of
 from sipas.problems import Problem, Text
-from sipas.registry import PROVINCE
 
 WORDS: Mapping[str, Text] = MappingProxyType(
     {
@@ -148,9 +147,8 @@ class AlertPage:
         except LinkExpired:
             raise Problem("expired-link") from None
         person = parts.leading.people().by_id.get(link.person)
-        agency = parts.registry().agency(link.alert[0])
-        scopes = (PROVINCE,) if agency is None else agency.scopes
-        if person is None or not set(scopes) & set(person.leads):
+        scopes = scopes_of(link.alert[0], parts.registry().agencies)
+        if person is None or set(scopes).isdisjoint(person.leads):
             # erased, or no longer their concern
             raise Problem("expired-link")
         alert = parts.alerts().alerts.get(link.alert)
