@@ -92,9 +92,10 @@ class AlertPage:
 
     def show(self, token: str) -> Response:
         """`GET`: the alert, or the step that asks whether a decision is meant."""
+        opened = self._open(token)
         if said := request.args.get("said"):
             self._parts.leading.heard(said)
-        opened = self._open(token)
+            opened = self._open(token)
         step = request.args.get("step")
         return self._page(
             opened, step=step if step in ENDINGS and opened.alert.open and opened.may_decide else None, said=said
