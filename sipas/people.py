@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -77,3 +78,12 @@ class People:
             entries=MappingProxyType(entries),
             _unreadable=MappingProxyType(unreadable),
         )
+
+    @cached_property
+    def by_scope(self) -> Mapping[str, tuple[Person, ...]]:
+        """Those who lead it, by what they lead."""
+        found: dict[str, tuple[Person, ...]] = {}
+        for person in self.by_id.values():
+            for scope in dict.fromkeys(person.leads):
+                found[scope] = (*found.get(scope, ()), person)
+        return MappingProxyType(found)

@@ -62,6 +62,11 @@ class Opened:
     alert: Alert
     language: Language
 
+    @property
+    def may_decide(self) -> bool:
+        """An observer only looks on."""
+        return self.person.role != "observer"
+
 
 class Told(NamedTuple):
     """One line of what happened: when, by whom, what, and what was written."""
@@ -92,13 +97,17 @@ class AlertPage:
             self._parts.leading.heard(said)
         opened = self._open(token)
         step = request.args.get("step")
-        return self._page(opened, step=step if step in ENDINGS and opened.alert.open else None, said=said)
+        return self._page(
+            opened, step=step if step in ENDINGS and opened.alert.open and opened.may_decide else None, said=said
+        )
 
     def take(self, token: str) -> Response:
         """`POST`: one decision, acknowledged before the answer; then the page, by GET."""
         opened = self._open(token)
         if (request.content_length or 0) > MOST_BYTES:
             raise Problem("too-large")
+        if not opened.may_decide:
+            raise Problem("wrong-scope")
         form, parts = request.form, self._parts
         act, note, days = form.get("act", ""), form.get("note", ""), form.get("days", "")
         id_ = parts.leading.nonces.decision_id(form.get("nonce", ""), token, act, note, days)
@@ -193,6 +202,7 @@ class AlertPage:
             fallen=fallen,
             criterion=self._criterion(fallen, language),
             person=opened.person,
+            may_decide=opened.may_decide,
             history=[self._told(one, s) for one in alert.decisions],
             acknowledged=alert.acknowledged and self._told(alert.acknowledged, s),
             ended=alert.closed and self._told(alert.closed, s),

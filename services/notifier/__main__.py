@@ -21,6 +21,7 @@ from services.notifier.channels.all_channels import channels_of
 from services.notifier.composing import Composer
 from services.notifier.courier import Courier
 from services.notifier.courier_record import CourierRecord
+from services.notifier.endings import Endings, with_endings
 from services.notifier.judge_loop import Judge
 from services.notifier.mailer import TIMEOUT_S
 from services.notifier.message import load_words
@@ -70,8 +71,10 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
     kafka = Log(settings.bootstrap)
     registry = RegistryFollower(settings.bootstrap, settings.namespace)
     people = PeopleFollower(settings.bootstrap, settings.namespace)
+    decisions = Follower(settings.bootstrap, topics.decisions, Endings(), with_endings)
     registry.start()
     people.start()
+    decisions.start()
     check_namespace(registry.newest.facts, settings, kafka.partition_count(topics.tallies))
     ledgers = Ledgers(settings.redis_url, settings.namespace)
     ledgers.wait_until_ready(REDIS_PATIENCE_S)
@@ -89,6 +92,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
         publisher=publisher,
         ledgers=ledgers,
         record=AlertLog(settings.bootstrap, settings.namespace),
+        endings=lambda: decisions.newest,
         registry=lambda: registry.newest,
         demo=settings.demo,
         zone=settings.zone,
@@ -127,7 +131,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
         digest_time=settings.digest_time,
         now=now,
     )
-    return judge, courier, (registry, people)
+    return judge, courier, (registry, people, decisions)
 
 
 def main() -> int:
@@ -170,7 +174,7 @@ def run(loops: Mapping[str, Loop], followers: Sequence[Follower[Any]], stopping:
         thread.start()
     while not stopping.wait(1.0):
         if not all(follower.alive() for follower in followers):
-            log.error("the registry or the people are no longer followed, the process ends")
+            log.error("the registry, the people or the decisions are no longer followed, the process ends")
             failed.set()
             stopping.set()
     if failed.is_set():

@@ -166,8 +166,9 @@ class Courier:
             self._open()  # flushed between two commands
             return
         self._next_offset, self._adopt_until = int(kept["next_offset"]), int(kept["adopt_until"])
-        items = sorted((Item(**json.loads(text)) for text in queue.values()), key=lambda one: one.at)
-        self._items = {one.id: one for one in items}
+        # what an older program left there is not read: it is in the record
+        found = [Item(**fields) for fields in map(json.loads, queue.values()) if "change" in fields]
+        self._items = {one.id: one for one in sorted(found, key=lambda one: one.at)}
         self._written = {id_: _from_text(text) for id_, text in written.items()}
         self._reader.start(self._alerts, self._next_offset)
         self._reader.start(self._decisions, int(kept["decisions_next"]))

@@ -6,7 +6,8 @@ with `Rule.target` set, the same code watches a fixed level. Rule, promise and l
 Invariants:
 - The state is a fold over the totals of reporting days. `judge` looks at an open day and leaves no trace
   unless an alert opens or is confirmed, so it does not matter how often anybody looks.
-- An alert once raised stands. Folding history again adopts the recorded facts and decides nothing.
+- An alert once raised stands. Folding history again adopts the recorded facts and decides nothing. What people decided
+  is adopted on its day like a fact, so that folding from scratch and going on come to the same state.
 - The evidence R of a drop is kept as ln(1 + R): during a long alert R itself would overflow.
 
 One-letter names in the comments are those of docs/drop-rule.md.
@@ -30,7 +31,15 @@ _BEFORE_Z = 1.96
 # The level at an alert is chosen for being low: its ordinary 95 % interval covered 41-91 %, this one 93-99 %.
 _AFTER_Z = 3.0
 _ROUNDING = 1e-9
-_KIND_ORDER: Mapping[Kind, int] = {"possible": 0, "confirmed": 1, "recovered": 2, "follow-up": 3, "reminder": 4}
+_KIND_ORDER: Mapping[str, int] = {
+    "possible": 0,
+    "confirmed": 1,
+    "recovered": 2,
+    "follow-up": 3,
+    "reminder": 4,
+    "closed": 5,
+    "new-normal": 5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,10 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A raised alert: its drop j*, the evidence that opened it, and what speaks for recovery (V)."""
+    """A raised alert: its drop j*, the evidence that opened it, and what speaks for recovery (V).
+
+    `weight`, `satisfied`: W and S of the days since it was opened alone, for the day that they are declared normal.
+    """
 
     opened: int
     drop_index: int
@@ -155,6 +167,8 @@ class Alert:
     confirmed: int | None = None
     recovery: float = 0.0
     run: Stretch | None = None
+    weight: float = 0.0
+    satisfied: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +250,22 @@ class Fact:
     drop_index: int
     evidence: float
     number: int = field(default=1, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A person's decision that an alert is over once `day` is; `opened` names the alert.
+
+    "closed" leaves the level as it was before the alert; by "new-normal" the days since take its place.
+    """
+
+    kind: Literal["closed", "new-normal"]
+    day: int
+    opened: int
+
+
+Recorded = Fact | Ending
+"""What folding history again adopts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,40 +364,49 @@ def measure(rule: Rule, detector: Detector, fact: Fact, days: Sequence[Day]) -> 
     return _told(fact, rule, detector, footing, run, z=_BEFORE_Z)
 
 
-def adopt(detector: Detector, fact: Fact) -> Detector:
-    """Take over a fact that was decided before, exactly as deciding it now would leave the state.
+def adopt(detector: Detector, fact: Recorded) -> Detector:
+    """Take over what was decided before, exactly as deciding it now would leave the state.
 
-    Adopting twice is adopting once; the confirmation of an alert that is not open changes nothing.
+    Adopting twice is adopting once; what is said of an alert that is not open changes nothing.
     """
     alert = detector.alert
-    if fact.kind in ("follow-up", "reminder"):
-        return detector
-    if fact.kind == "recovered":
-        return replace(detector, suspicions=Detector().suspicions, alert=None)
-    if fact.kind == "possible":
+    if isinstance(fact, Fact) and fact.kind == "possible":
         if alert and alert.opened == fact.opened:
             return detector
         return replace(detector, queue=(), alert=Alert(fact.opened, fact.drop_index, fact.evidence))
-    if alert is None or alert.opened != fact.opened:
+    if alert is None or alert.opened != fact.opened or fact.kind in ("follow-up", "reminder"):
         return detector
-    return replace(detector, alert=replace(alert, confirmed=fact.day))
+    if fact.kind == "confirmed":
+        return replace(detector, alert=replace(alert, confirmed=fact.day))
+    over = replace(detector, suspicions=Detector().suspicions, alert=None)
+    if fact.kind == "new-normal" and alert.weight > 0:
+        return replace(over, weight=alert.weight, satisfied=alert.satisfied)
+    return over
 
 
-def close_recorded(rule: Rule, detector: Detector, day: Day, facts: Iterable[Fact] = ()) -> Detector:
+def close_recorded(rule: Rule, detector: Detector, day: Day, facts: Iterable[Recorded] = ()) -> Detector:
     """End a day again as the record has it: its facts stand, whatever its totals say now; none are added."""
     _refuse_closed(detector, day)
     due = _due(detector, facts, day.day)
     detector = _adopted(detector, due, day.day)
-    for fact in due:
-        if _is_evening_of(fact, day.day):
-            return _counted(adopt(detector, fact), day)
-    return _counted(_learnt(rule, _evening(rule, detector, day), day), day)
+    evening = [fact for fact in due if _is_evening_of(fact, detector, day.day)]
+    if not any(fact.kind == "recovered" for fact in evening):
+        detector = _learnt(rule, _evening(rule, detector, day), day)
+    for fact in evening:
+        detector = adopt(detector, fact)
+    return _counted(detector, day)
+
+
+def decided(detector: Detector, facts: Iterable[Recorded]) -> bool:
+    """Whether a person has ended the open alert, now or for a day to come: nothing more is said of it."""
+    alert = detector.alert
+    return alert is not None and any(isinstance(one, Ending) and one.opened == alert.opened for one in facts)
 
 
 def refold(
-    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> Detector:
-    """Fold closed days silently: recorded alerts open, are confirmed and recover as recorded."""
+    """Fold closed days silently: recorded alerts open, are confirmed, recover and are ended as recorded."""
     state = detector or Detector()
     for day in days:
         state = close_recorded(rule_on(day.day), state, day, facts)
@@ -375,23 +414,24 @@ def refold(
 
 
 def settle(
-    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """Judge days a last time on their full totals and close them; recorded alerts are not decided again."""
     state, found = detector or Detector(), list[Transition]()
     for day in days:
         rule, due = rule_on(day.day), _due(state, facts, day.day)
-        if any(_is_evening_of(fact, day.day) for fact in due):
+        begun = _adopted(state, due, day.day)
+        if decided(begun, facts) or any(_is_evening_of(fact, begun, day.day) for fact in due):
             state = close_recorded(rule, state, day, due)
             continue
-        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+        state, raised = _judged_forward(rule, begun, day, facts)
         state, recovered = close(rule, state, day)
         found += [transition for transition in (raised, recovered) if transition]
     return state, tuple(found)
 
 
 def watch(
-    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """Judge open days in order, on a copy: keep the transitions, not the state, for answers may still come.
 
@@ -399,7 +439,8 @@ def watch(
     The state that is returned is the copy's, before the last day is closed.
     """
     state, found = detector or Detector(), list[Transition]()
-    recorded = _due(state, facts, days[-1].day) if days else []
+    closed = state.last_closed
+    recorded = decided(state, facts) or any(closed is None or fact.day > closed for fact in facts)
     for number, day in enumerate(days, start=1):
         rule = rule_on(day.day)
         if number < len(days) and not recorded:
@@ -422,7 +463,7 @@ def _looked_at(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Tran
 
 
 def fold(
-    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """A whole history without grace: each day judged once and closed by the next; the last one stays open."""
     state, settled = settle(rule_on, days[:-1], facts, detector)
@@ -545,7 +586,7 @@ def _prolonged(run: Stretch | None, day: Day, weight: float) -> Stretch:
 def _learnt(rule: Rule, detector: Detector, day: Day) -> Detector:
     """With a delay and never during an alert, so that a fall cannot become normal before it is seen."""
     if detector.alert:
-        return detector
+        return replace(detector, alert=_with_level(rule, detector, detector.alert, day))
     today = Waiting(_weight(rule, _icc(rule, detector), day), day.mean, rule.unit * day.responses)
     if not _warm(rule, detector):
         return _learnt_day(rule, detector, today)
@@ -553,6 +594,11 @@ def _learnt(rule: Rule, detector: Detector, day: Day) -> Detector:
     if len(queue) <= rule.lag:
         return replace(detector, queue=queue)
     return _learnt_day(rule, replace(detector, queue=queue[1:]), queue[0])
+
+
+def _with_level(rule: Rule, detector: Detector, alert: Alert, day: Day) -> Alert:
+    fade, weight = 2 ** (-1 / rule.half_life), _weight(rule, _icc(rule, detector), day)
+    return replace(alert, weight=alert.weight * fade + weight, satisfied=alert.satisfied * fade + weight * day.mean)
 
 
 def _learnt_day(rule: Rule, detector: Detector, day: Waiting) -> Detector:
@@ -602,28 +648,44 @@ def _told(
     )
 
 
-def _due(detector: Detector, facts: Iterable[Fact], day: int) -> list[Fact]:
-    """Facts since the last closed day, in order: those of a day that has lost all its sheets are kept too."""
-    closed = detector.last_closed
-    due = [fact for fact in facts if fact.day <= day and (closed is None or fact.day > closed)]
+def _due(detector: Detector, facts: Iterable[Recorded], day: int) -> list[Recorded]:
+    """Facts since the last closed day, in order: those of a day that has lost all its sheets are kept too.
+
+    An ending that became known too late for its day is due at once.
+    """
+    closed, alert = detector.last_closed, detector.alert
+    due = [
+        fact
+        for fact in facts
+        if fact.day <= day
+        and (
+            closed is None
+            or fact.day > closed
+            or (isinstance(fact, Ending) and alert is not None and alert.opened == fact.opened)
+        )
+    ]
     return sorted(due, key=lambda fact: (fact.day, _KIND_ORDER[fact.kind]))
 
 
 def _judged_forward(
-    rule: Rule, detector: Detector, day: Day, facts: Iterable[Fact]
+    rule: Rule, detector: Detector, day: Day, facts: Sequence[Recorded]
 ) -> tuple[Detector, Transition | None]:
     """A fall that a later open day has raised is not raised again by late answers to an earlier one."""
-    return (detector, None) if any(fact.day > day.day for fact in facts) else judge(rule, detector, day)
+    raised_later = any(isinstance(fact, Fact) and fact.day > day.day for fact in facts)
+    return (detector, None) if raised_later or decided(detector, facts) else judge(rule, detector, day)
 
 
-def _is_evening_of(fact: Fact, day: int) -> bool:
-    return fact.kind == "recovered" and fact.day == day
+def _is_evening_of(fact: Recorded, detector: Detector, day: int) -> bool:
+    """Whether that day's evening ended the open alert by it."""
+    alert = detector.alert
+    ends = fact.kind in ("recovered", "closed", "new-normal") and fact.day == day
+    return ends and alert is not None and alert.opened == fact.opened
 
 
-def _adopted(detector: Detector, due: Iterable[Fact], day: int) -> Detector:
-    """Every fact that was decided before the evening of that day."""
+def _adopted(detector: Detector, due: Iterable[Recorded], day: int) -> Detector:
+    """All that was decided before the evening of that day."""
     for fact in due:
-        if not _is_evening_of(fact, day):
+        if not _is_evening_of(fact, detector, day):
             detector = adopt(detector, fact)
     return detector
 

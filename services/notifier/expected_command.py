@@ -76,4 +76,5 @@ def as_text(found: Sequence[Expectation], days_a_month: float) -> Iterator[str]:
 
 
 def _shown(alarms: FalseAlarms) -> str:
-    return f"{alarms.low:.1f} to {alarms.high:.1f}, at most {alarms.most:.1f}"
+    low, high, most = (f"{one:.1f}" if one >= 1 else f"{one:.2f}" for one in (alarms.low, alarms.high, alarms.most))
+    return f"{low} to {high}, at most {most}"

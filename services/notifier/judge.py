@@ -19,7 +19,19 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
 from services.notifier.counters import pack
-from services.notifier.drop_rule import Day, Detector, Fact, RuleOn, Transition, refold, settle, watch
+from services.notifier.drop_rule import (
+    Day,
+    Detector,
+    Ending,
+    Fact,
+    Recorded,
+    RuleOn,
+    Transition,
+    decided,
+    refold,
+    settle,
+    watch,
+)
 from services.notifier.standing import found_open, remark
 from sipas.tally import SATISFIED_FROM, Tally
 
@@ -31,6 +43,8 @@ RuleName = Literal["drop", "target"]
 RULES: tuple[RuleName, ...] = ("drop", "target")
 STATES = ("possible", "confirmed", "recovered")
 Version = tuple[int, int]
+Ended = tuple[RuleName, Ending]
+"""Whose alert a person has ended."""
 Rules = Mapping[RuleName, RuleOn]
 """The settings of each rule on a day; "target" gives a rule without a target on days that have none, and is not there
 where no day has one.
@@ -105,12 +119,16 @@ Days = dict[int, Total] | MappingProxyType[int, Total]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged."""
+    """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged.
+
+    `ended`: the decisions that the watchers have folded. Where others are known, the kept days are folded again.
+    """
 
     days: Days = field(default_factory=dict)
     watchers: Mapping[RuleName, Watcher] = field(default_factory=lambda: dict.fromkeys(RULES, Watcher()))
     kept_from: int = 0
     changed_from: int | None = None
+    ended: tuple[Ended, ...] = ()
 
     @property
     def newest(self) -> int | None:
@@ -135,6 +153,7 @@ class Series:
         return {
             "kept_from": self.kept_from,
             "rules": {name: [one.base.to_state(), one.state.to_state()] for name, one in self.watchers.items()},
+            **({"ended": [[rule, one.kind, one.day, one.opened] for rule, one in self.ended]} if self.ended else {}),
         }
 
     @classmethod
@@ -147,7 +166,8 @@ class Series:
             for name in RULES
             if name in state["rules"]
         }
-        return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"])
+        ended = tuple((rule, Ending(*ending)) for rule, *ending in state.get("ended", ()))
+        return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"], ended=ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +195,10 @@ def alert_id(scope: Scope, rule: str, opened: int, kind: str, number: int = 1) -
 
 
 def advance(
-    series: Series, rules: Rules, known: Iterable[Raised], *, silently: bool = False
+    series: Series, rules: Rules, known: Iterable[Raised], *, ended: Sequence[Ended] = (), silently: bool = False
 ) -> tuple[Series, list[tuple[RuleName, Transition]]]:
-    """Close what is over and judge what is open; `known` is what was decided before and stands.
+    """Close what is over and judge what is open; `known` is what was decided before and stands, `ended` what people
+    decided.
 
     `silently` folds every kept day again and decides nothing of those that are over: for the end of a time in which
     the totals were partial.
@@ -186,39 +207,50 @@ def advance(
     if newest is None:
         return replace(series, changed_from=None), []
     kept_from = max(series.kept_from, newest - WINDOW_DAYS)
-    facts = list(known)
+    facts, ended = list(known), tuple(ended)
     watchers = dict(series.watchers)
     found: list[tuple[RuleName, Transition]] = []
     for name in rules:
         recorded = [one.fact for one in facts if one.rule == name]
-        watcher, raised = _watched(series, name, rules[name], recorded, newest, silently=silently)
+        endings = [ending for rule, ending in ended if rule == name]
+        anew = ended != series.ended
+        watcher, raised = _watched(series, name, rules[name], recorded, endings, newest, anew=anew, silently=silently)
         if kept_from > series.kept_from:
             leaving = _reporting(series, name, rules[name], watcher.base.last_closed, kept_from - 1)
-            watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised), watcher.base))
+            watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised, *endings), watcher.base))
         watchers[name] = watcher
         found += [(name, transition) for transition in raised]
     days = series.days
     if kept_from > series.kept_from:
         days = MappingProxyType({day: total for day, total in days.items() if day >= kept_from})
-    return Series(days, MappingProxyType(watchers), kept_from), found
+    return Series(days, MappingProxyType(watchers), kept_from, ended=ended), found
 
 
 def _watched(
-    series: Series, name: RuleName, rule_on: RuleOn, facts: Sequence[Fact], newest: int, *, silently: bool
+    series: Series,
+    name: RuleName,
+    rule_on: RuleOn,
+    known: Sequence[Fact],
+    endings: Sequence[Ending],
+    newest: int,
+    *,
+    anew: bool,
+    silently: bool,
 ) -> tuple[Watcher, Sequence[Transition]]:
     base, state = series.watchers[name].base, series.watchers[name].state
     last_over = newest - GRACE_DAYS - 1
-    told, facts = facts, [fact for fact in facts if fact.kind in STATES]
+    facts: list[Recorded] = [*(fact for fact in known if fact.kind in STATES), *endings]
     if silently:
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, last_over), facts, base)
-    elif _changed_since(series, state):
+    elif anew or _changed_since(series, state):
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, state.last_closed), facts, base)
     found = list[Transition]()
     for day in _reporting(series, name, rule_on, state.last_closed, last_over):
         state, closing = settle(rule_on, [day], (*facts, *found), state)
         found += closing
         after = _since_opening(series, name, rule_on, state)
-        if (said := remark(rule_on(day.day), state, after, (*told, *found))) is not None:
+        said = None if decided(state, endings) else remark(rule_on(day.day), state, after, (*known, *found))
+        if said is not None:
             found.append(said)
     still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
     # one look gives one event; looking until nothing is new, a later look at the same totals gives none
@@ -240,6 +272,8 @@ def lasting(series: Series, rules: Rules) -> Mapping[RuleName, Transition]:
     for name in rules:
         watcher = series.watchers[name]
         after = _since_opening(series, name, rules[name], watcher.state)
+        if decided(watcher.state, [ending for rule, ending in series.ended if rule == name]):
+            continue
         if after and (transition := found_open(rules[name](after[-1].day), watcher.state, after)) is not None:
             found[name] = transition
     return found
@@ -273,6 +307,7 @@ def raise_all(
     *,
     today: int,
     target_holds: bool,
+    ended: Sequence[Ended] = (),
     still_open: Mapping[RuleName, Transition] = MappingProxyType({}),
 ) -> list[tuple[Raised, Transition]]:
     """Number what was found, mark what is no news, and see to it that one fall is one message.
@@ -297,7 +332,7 @@ def raise_all(
     ]
     all_fresh = [one for one, _ in pairs]
     return [
-        (replace(one, told_with=_told_with(one, known, all_fresh, target_holds=target_holds)), transition)
+        (replace(one, told_with=_told_with(one, known, all_fresh, ended, target_holds=target_holds)), transition)
         for one, transition in pairs
     ]
 
@@ -311,7 +346,9 @@ def _untold(one: Raised, raised: Iterable[Raised]) -> bool:
     )
 
 
-def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *, target_holds: bool) -> str | None:
+def _told_with(
+    new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], ended: Sequence[Ended], *, target_holds: bool
+) -> str | None:
     """The message that says it too: a breach of the target, which leads, or a confirmation in the same pass."""
     if new.historical:
         return None
@@ -319,7 +356,8 @@ def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *,
     if new.rule == "drop":
         if new.fact.kind in ("recovered", "follow-up") and (quiet := _was_quiet(new, known)):
             return quiet
-        if target_holds and (breach := _leading([*known, *mailed], mailed, new.fact.kind)):
+        standing = [one for one in (*known, *mailed) if not _over(one, new.fact.day, ended)]
+        if target_holds and (breach := _leading(standing, mailed, new.fact.kind)):
             return breach.id
     if new.fact.kind == "possible":
         for one in mailed:
@@ -333,6 +371,11 @@ def _was_quiet(later: Raised, known: Sequence[Raised]) -> str | None:
     told = [one for one in known if one.rule == "drop" and one.fact.opened == later.fact.opened]
     by_target = [one.told_with for one in told if one.told_with is not None and one.told_with.split("/")[2] == "target"]
     return by_target[-1] if told and len(by_target) == len(told) else None
+
+
+def _over(one: Raised, day: int, ended: Iterable[Ended]) -> bool:
+    """Whether a person had ended the alert before that day."""
+    return any((rule, by.opened) == (one.rule, one.fact.opened) and by.day < day for rule, by in ended)
 
 
 def _leading(raised: Iterable[Raised], fresh: Iterable[Raised], kind: str) -> Raised | None:

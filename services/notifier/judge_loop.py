@@ -9,7 +9,10 @@ The argument, for one partition of `tallies`:
 3. `alerts` wins over the ledger. When a partition is taken over, and after a refused commit, the outbox is sent and
    `alerts` is read to its end: what it holds stands and is not decided again. So a Redis that comes back older, or
    empty, tells no leader twice.
-4. An empty ledger only gathers until the log's end of that moment (`passage`). So it does when it begins again: the
+4. What people decide about an alert is read from `decisions`, by a follower of its own. A series remembers which
+   decisions it has folded; where others are known by its next total, its days are folded again. So it does not matter
+   when a decision was heard of.
+5. An empty ledger only gathers until the log's end of that moment (`passage`). So it does when it begins again: the
    topic was made anew, or keeps 400 days and the position has fallen out of it.
 
 Each agency-day is a field of one hash: a new total rewrites 150 bytes of its agency, where one value per agency would
@@ -25,6 +28,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifier import metrics
+from services.notifier.endings import Endings
 from services.notifier.evidence import alert_changed, phase_after
 from services.notifier.judge import Raised, Rules, Scope, Series, Total
 from services.notifier.passage import Arrived, Course, Marker, Taken, Told, take
@@ -92,6 +96,7 @@ class Judge:
         publisher: Publisher,
         ledgers: Ledgers,
         record: AlertLog,
+        endings: Callable[[], Endings],
         registry: Callable[[], Registry],
         demo: bool,
         zone: ZoneInfo,
@@ -103,6 +108,7 @@ class Judge:
         self._publisher = publisher
         self._ledgers = ledgers
         self._record = record
+        self._endings = endings
         self._registry = registry
         self._demo = demo
         self._zone = zone
@@ -217,6 +223,7 @@ class Judge:
             known=self._record.known,
             rules=self._rules_now(),
             today=None if self._demo else self._now().astimezone(self._zone).date().toordinal(),
+            ended=self._endings().of,
         )
         events = _events(taken, owned.series, self._record.known)
         outbox = {event.id: encode(event).decode() for event in events}
@@ -348,7 +355,7 @@ def _writes(owned: Owned, touched: Mapping[Scope, Series], outbox: Mapping[str, 
             if held.days.get(day) is not total:
                 days[_day_field(scope, day)] = json.dumps(total.to_state(), separators=(",", ":"))
         gone += [_day_field(scope, day) for day in held.days.keys() - series.days.keys()]
-        if (series.watchers, series.kept_from) != (held.watchers, held.kept_from):
+        if (series.watchers, series.kept_from, series.ended) != (held.watchers, held.kept_from, held.ended):
             watchers[str(scope)] = json.dumps(series.watchers_state(), separators=(",", ":"))
     return Writes(
         fields={owned.days_key: days, owned.watchers_key: watchers, owned.outbox_key: dict(outbox)},

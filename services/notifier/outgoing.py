@@ -189,13 +189,16 @@ def _superfluous(known: _Known, told: Told) -> bool:
 def _withheld(known: _Known, scopes: Sequence[str], view: View) -> Literal["over", "closed"] | None:
     if known.alert.closed is not None:
         return "closed"
-    never_told = all(delivered.person != known.person.id for delivered in known.alert.told)
-    silenced = view.book.silenced(scopes, datetime.fromisoformat(known.item.at)) is not None
-    return "over" if known.alert.state == "recovered" and never_told and silenced else None
+    if known.alert.state != "recovered" or any(one.person == known.person.id for one in known.alert.told):
+        return None
+    return "over" if view.book.silenced(scopes, datetime.fromisoformat(known.item.at)) else None
 
 
 def _since(known: _Known, scopes: Sequence[str], view: View, manner: Manner, now: datetime) -> datetime | None:
     """Since when the change might have been told; None where it has to wait."""
+    quiet = manner.quiet_hours(known.person, known.change)
+    if manner.calendar.next_allowed(now, quiet) > now:
+        return None
     if view.book.silenced(scopes, now) is not None or known.alert.snoozed(now):
         return None
     # a clock that was set back must not hold up what is in the record already
@@ -204,11 +207,8 @@ def _since(known: _Known, scopes: Sequence[str], view: View, manner: Manner, now
         since = manner.calendar.after_working_time(since, manner.escalate_after)
     if (snoozed_until := known.alert.snoozed_until) is not None:
         since = max(since, snoozed_until)
-    quiet = manner.quiet_hours(known.person, known.change)
     since = manner.calendar.next_allowed(since, quiet)
-    if since > now or manner.calendar.next_allowed(now, quiet) > now:
-        return None
-    return since
+    return since if since <= now else None
 
 
 def _group_since(person: str, lane: Lane, since: Sequence[datetime], told: Told, manner: Manner) -> datetime:

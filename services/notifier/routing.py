@@ -95,6 +95,5 @@ def _nearest(scopes: Sequence[str], people: People, role: str) -> list[Person]:
 
 
 def _all(scopes: Sequence[str], people: People, role: str) -> list[Person]:
-    return [
-        person for person in people.by_id.values() if person.role == role and not set(person.leads).isdisjoint(scopes)
-    ]
+    found = (person for scope in scopes for person in people.by_scope.get(scope, ()))
+    return list({person.id: person for person in found if person.role == role}.values())

@@ -236,7 +236,12 @@ def test_every_topic_that_the_code_names_has_settings_and_a_description() -> Non
 # --- metrics
 
 UNITS = {"seconds", "bytes", "records", "partitions", "messages"}
-UNIT_ELSEWHERE = {"sipas_survey_workers_without_kafka": "counts workers, and says which"}
+UNIT_ELSEWHERE = {
+    "sipas_survey_workers_without_kafka": "counts workers, and says which",
+    "sipas_notifier_channel_away": "is 1 or 0",
+    "sipas_notifier_courier_owner": "is 1 or 0",
+    "sipas_notifier_watchdog": "is always 1",
+}
 
 
 def described_as(metric: MetricWrapperBase) -> Metric:

@@ -20,8 +20,8 @@ POSSIBLE, CONFIRMED, RECOVERED = (
 KEY = (POSSIBLE.agency, POSSIBLE.method, POSSIBLE.rule, POSSIBLE.opened_on)
 
 
-def person(id_: str, name: str, leads: str, language: str = "vi") -> Entry:
-    fields = {"name": name, "email": f"{id_}@tinhmau.example", "language": language, "leads": [leads]}
+def person(id_: str, name: str, leads: str, language: str = "vi", role: str = "head") -> Entry:
+    fields = {"name": name, "email": f"{id_}@tinhmau.example", "language": language, "leads": [leads], "role": role}
     return Entry(kind="person", id=id_, history=(fields,))
 
 
@@ -29,6 +29,7 @@ PEOPLE = (
     person("an", "Nguyễn Văn An", "so-noi-vu"),
     person("ann", "Ann Lee", "block/so", "en"),
     person("binh", "Trần Thị Bình", "so-y-te"),
+    person("chi", "Lê Thị Chi", "province", role="observer"),
 )
 
 
@@ -193,6 +194,16 @@ def test_what_our_form_did_not_send_decides_nothing(board: Board, change: dict[s
 
 def test_the_form_of_one_leader_is_none_of_anothers(board: Board) -> None:
     assert board.send(board.form("ann", act="acknowledged"), "an").status_code == 400
+    assert board.decisions == ()
+
+
+def test_an_observer_sees_everything_and_decides_nothing(board: Board) -> None:
+    form = board.form(act="acknowledged")
+    page = board.page("chi")
+    assert "Chưa có ai báo nhận" in page
+    assert "<form" not in page
+    assert "<form" not in board.page("chi", step="closed")
+    assert board.send(form, "chi").status_code == 403
     assert board.decisions == ()
 
 

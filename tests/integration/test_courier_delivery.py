@@ -14,13 +14,13 @@ from standardwebhooks import Webhook as Verifier
 
 from deploy.local.programs import ask_redis
 from services.notifier.channels.all_channels import channels_of
-from services.notifier.composing import Composer
+from services.notifier.composing import Compose, Composer
 from services.notifier.courier import Courier
 from services.notifier.courier_record import CourierRecord
 from services.notifier.message import load_words
 from services.notifier.sending import Sender
 from sipas.alert_links import AlertLinks
-from sipas.broker import GroupReader, Log, Publisher, PublishFailed, Topics
+from sipas.broker import GroupReader, Log, Publisher, Topics
 from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, encode, headers
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
@@ -58,7 +58,7 @@ class Stack:
         self.courier = self.make()
         closing.callback(self.close)
 
-    def make(self, publisher: Publisher | None = None) -> Courier:
+    def make(self, publisher: Publisher | None = None, compose: Compose | None = None) -> Courier:
         """A courier as a new process would be."""
         return Courier(
             namespace=self.namespace,
@@ -76,7 +76,8 @@ class Stack:
             record=CourierRecord(self.bootstrap, self.namespace),
             registry=lambda: self.registry,
             people=lambda: people_of(*self.people.values()),
-            compose=Composer(
+            compose=compose
+            or Composer(
                 registry=lambda: self.registry,
                 methods=load_methods(),
                 words=load_words(),
@@ -103,10 +104,10 @@ class Stack:
         """The courier of that moment, whichever it is."""
         self.courier.close()
 
-    def restart(self, publisher: Publisher | None = None) -> None:
+    def restart(self, publisher: Publisher | None = None, compose: Compose | None = None) -> None:
         """As after SIGKILL: what the process knew is gone."""
         self.courier.close()
-        self.courier = self.make(publisher)
+        self.courier = self.make(publisher, compose)
 
     def begin(self, agency: str, *people: Person) -> None:
         """A later Monday at ten, an agency and its leaders."""
@@ -243,28 +244,48 @@ def test_the_chairman_hears_of_what_stays_unacknowledged_also_after_a_restart(ma
     assert "/alerts/" in text_of(mail)
 
 
-def test_killed_after_the_yes_of_the_mail_server_it_sends_the_same_although_more_has_come(made: Stack) -> None:
-    class CutOff(Publisher):
-        """Its process ends before Kafka hears of a delivery."""
+class KilledError(Exception):
+    """The process ends here."""
 
-        def send(self, topic, value, **kwargs):
-            raise PublishFailed("cut off")
 
-    made.begin("so-cut", person("cut", "so-cut", "so-cut-too"))
-    cut_off = CutOff(made.bootstrap)
-    made.restart(cut_off)
-    made.tell(falls("so-cut"))
-    with pytest.raises(PublishFailed):
+class CutOff(Publisher):
+    """Its process ends before or after Kafka has a delivery."""
+
+    def __init__(self, bootstrap: list[str], *, heard: bool) -> None:
+        super().__init__(bootstrap)
+        self._heard = heard
+
+    def publish(self, topic, value, **kwargs):
+        if self._heard:
+            super().publish(topic, value, **kwargs)
+        raise KilledError
+
+
+def ends(*_args) -> Any:
+    raise KilledError
+
+
+@pytest.mark.parametrize(("step", "sent"), [("written down", 1), ("accepted", 2), ("recorded", 1)], ids=str)
+def test_killed_after_a_message_was(made: Stack, step: str, sent: int) -> None:
+    """It goes again where nobody knows that it went, and is the same although more has come."""
+    name = step.rsplit(maxsplit=1)[-1]
+    agency, other = f"so-{name}", f"so-{name}-too"
+    made.begin(agency, person(name, agency, other))
+    cut_off = CutOff(made.bootstrap, heard=step == "recorded")
+    made.restart(cut_off, ends if step == "written down" else None)
+    made.tell(falls(agency))
+    with pytest.raises(KilledError):
         made.run(lambda: False, "the process to end")
-    assert len(made.mails("cut")) == 1
     cut_off.close()
-    made.tell(falls("so-cut-too"))
+    made.tell(falls(other))
     made.restart()
     made.settle()
-    first, again, other = made.mails("cut")
-    assert first["Message-ID"] == again["Message-ID"] != other["Message-ID"]
-    assert text_of(first) == text_of(again)
+    *of_first, last = made.mails(name)
+    assert len(of_first) == sent
+    assert len({mail["Message-ID"] for mail in of_first}) == len({text_of(mail) for mail in of_first}) == 1
+    assert last["Message-ID"] != of_first[0]["Message-ID"]
     assert made.queue() == 0
+    assert len([one for one in made.told().values() if one.person == name]) == 2
 
 
 def test_after_an_hour_the_second_channel_comes_in_and_the_first_says_nothing_more(made: Stack) -> None:

@@ -94,7 +94,7 @@ class TestTheCommand:
         assert said[0].endswith("at 20.8 days with answers a month:")
         assert said[1] == "  quick-5@1: 2 agencies, false_alarm_days 520 today"
         low, high = (share * 2 * 250 / 12 / 520 for share in MEASURED)
-        assert said[2].endswith(f"{low:.1f} to {high:.1f}, at most 0.1")
+        assert said[2].endswith(f"{low:.2f} to {high:.2f}, at most 0.08")
         assert any(line.startswith("  2,600  ") for line in said)
 
     def test_of_a_registry_without_counters_says_that_nothing_is_judged(self) -> None:
