@@ -5,14 +5,14 @@ People are kept apart from the registry because they can be erased: a tombstone 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 from sipas.events import ChannelName, Entry
-from sipas.registry import Erased, Item, Unreadable, parse_history
+from sipas.registry import PROVINCE, Agency, Erased, Item, Unreadable, parse_history
 
 PERSON = "person"
 
@@ -87,3 +87,21 @@ class People:
             for scope in dict.fromkeys(person.leads):
                 found[scope] = (*found.get(scope, ()), person)
         return MappingProxyType(found)
+
+
+def scopes_of(agency_id: str, agencies: Mapping[str, Agency]) -> tuple[str, ...]:
+    """What a leader may name to lead the agency, the nearest first: itself, its parents, its block, the province."""
+    agency = agencies.get(agency_id)
+    if agency is None:
+        return (agency_id, PROVINCE)
+    chain = tuple(dict.fromkeys(_and_parents(agency, agencies)))
+    return (*chain, *agency.scopes[1:])
+
+
+def _and_parents(agency: Agency, agencies: Mapping[str, Agency]) -> Iterator[str]:
+    seen: set[str] = set()
+    above: Agency | None = agency
+    while above is not None and above.id not in seen:
+        seen.add(above.id)
+        yield above.id
+        above = agencies.get(above.parent or "")

@@ -29,9 +29,8 @@ from sipas.alert_decisions import LONGEST_NOTE, SNOOZE_DAYS, Act, Refused, decid
 from sipas.alert_links import LinkExpired, LinkForged
 from sipas.broker import KafkaAway, PublishFailed
 from sipas.events import AlertChanged, AlertDecided, Measured
-from sipas.people import Person
+from sipas.people import Person, scopes_of
 from sipas.problems import Problem, Text
-from sipas.registry import PROVINCE
 
 WORDS: Mapping[str, Text] = MappingProxyType(
     {
@@ -93,9 +92,10 @@ class AlertPage:
 
     def show(self, token: str) -> Response:
         """`GET`: the alert, or the step that asks whether a decision is meant."""
+        opened = self._open(token)
         if said := request.args.get("said"):
             self._parts.leading.heard(said)
-        opened = self._open(token)
+            opened = self._open(token)
         step = request.args.get("step")
         return self._page(
             opened, step=step if step in ENDINGS and opened.alert.open and opened.may_decide else None, said=said
@@ -148,9 +148,8 @@ class AlertPage:
         except LinkExpired:
             raise Problem("expired-link") from None
         person = parts.leading.people().by_id.get(link.person)
-        agency = parts.registry().agency(link.alert[0])
-        scopes = (PROVINCE,) if agency is None else agency.scopes
-        if person is None or not set(scopes) & set(person.leads):
+        scopes = scopes_of(link.alert[0], parts.registry().agencies)
+        if person is None or set(scopes).isdisjoint(person.leads):
             # erased, or no longer their concern
             raise Problem("expired-link")
         alert = parts.alerts().alerts.get(link.alert)

@@ -33,13 +33,13 @@ from services.notifier.composing import Compose, Said
 from services.notifier.courier_record import CourierRecord
 from services.notifier.digests import Contents, Digest, contents_of, digests_due
 from services.notifier.outgoing import Held, Item, Manner, Outgoing, View, plan
-from services.notifier.routing import routes, scopes_of
+from services.notifier.routing import routes
 from services.notifier.sending import NEXT_CHANNEL_AFTER, Sender
 from sipas.alert_book import Alert
 from sipas.broker import GroupReader, Log, Partition, Publisher, Record, Topics
 from sipas.events import AlertChanged, Delivered, Undelivered, Withheld, encode, headers
 from sipas.ledger import Ledgers, Moved, Writes
-from sipas.people import People, Person
+from sipas.people import People, Person, scopes_of
 from sipas.registry import PROVINCE, Registry
 from sipas.telemetry import logger
 

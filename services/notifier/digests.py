@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from services.notifier.routing import scopes_of
 from services.notifier.told import Told
 from services.notifier.working_time import Calendar
 from sipas.alert_book import AlertBook
 from sipas.events import AlertChanged
-from sipas.people import Person
+from sipas.people import Person, scopes_of
 from sipas.registry import Agency
 
 MONDAY = 0

@@ -46,7 +46,9 @@ Version = tuple[int, int]
 Ended = tuple[RuleName, Ending]
 """Whose alert a person has ended."""
 Rules = Mapping[RuleName, RuleOn]
-"""The settings of each rule on a day; "target" gives a rule without a target on days that have none."""
+"""The settings of each rule on a day; "target" gives a rule without a target on days that have none, and is not there
+where no day has one.
+"""
 
 
 class Scope(NamedTuple):
@@ -206,9 +208,9 @@ def advance(
         return replace(series, changed_from=None), []
     kept_from = max(series.kept_from, newest - WINDOW_DAYS)
     facts, ended = list(known), tuple(ended)
-    watchers: dict[RuleName, Watcher] = {}
+    watchers = dict(series.watchers)
     found: list[tuple[RuleName, Transition]] = []
-    for name in RULES:
+    for name in rules:
         recorded = [one.fact for one in facts if one.rule == name]
         endings = [ending for rule, ending in ended if rule == name]
         anew = ended != series.ended
@@ -267,7 +269,8 @@ def _since_opening(series: Series, name: RuleName, rule_on: RuleOn, state: Detec
 def lasting(series: Series, rules: Rules) -> Mapping[RuleName, Transition]:
     """How each alert stands that is open."""
     found: dict[RuleName, Transition] = {}
-    for name, watcher in series.watchers.items():
+    for name in rules:
+        watcher = series.watchers[name]
         after = _since_opening(series, name, rules[name], watcher.state)
         if decided(watcher.state, [ending for rule, ending in series.ended if rule == name]):
             continue

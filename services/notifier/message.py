@@ -140,7 +140,10 @@ def compose(
         return _digest(writing, kind, told, newest_of_each(waiting), watched)
     if len(told) == 1:
         return _about_one(writing, told[0])
-    return _children(writing, told) if kind == "children" else _merged(writing, told)
+    fallen = [change for change in told if GROUPS[state_of(change)] == FELL]
+    if kind == "children" and len({change.agency for change in fallen}) > 1:
+        return _children(writing, fallen, [change for change in told if change not in fallen])
+    return _merged(writing, told)
 
 
 def newest_of_each(changes: Iterable[AlertChanged]) -> list[AlertChanged]:
@@ -181,13 +184,13 @@ def _merged(writing: _Writing, changes: Sequence[AlertChanged]) -> Message:
         words["subject"]["merged"].format(count=count),
         "plain",
         [words["lead"]["merged"].format(count=count)],
-        sections=_grouped(writing, changes),
+        sections=[*_grouped(writing, changes), *_how_sure(writing, changes)],
     )
     return _message(letter, _short_of_many(writing, letter))
 
 
-def _children(writing: _Writing, changes: Sequence[AlertChanged]) -> Message:
-    """One message for whoever is above them: how many of how many, since about when, and which."""
+def _children(writing: _Writing, changes: Sequence[AlertChanged], others: Sequence[AlertChanged]) -> Message:
+    """One message for whoever is above them: how many of how many fell, since about when, which; then the others."""
     voice, words, numerals = writing.voice, writing.words, writing.voice.numerals
     agencies = {change.agency for change in changes}
     scope, of = _common_scope(voice, agencies)
@@ -202,7 +205,11 @@ def _children(writing: _Writing, changes: Sequence[AlertChanged]) -> Message:
         words["subject"]["children"].format(**facts),
         "fall" if any(tone_of(change) == "fall" for change in changes) else "doubt",
         [words["lead"]["children"].format(**facts), words["lead"]["children-common"]],
-        sections=_listed(writing, sorted(changes, key=lambda change: voice.agency(change.agency))),
+        sections=[
+            *_listed(writing, sorted(changes, key=lambda change: voice.agency(change.agency))),
+            *_grouped(writing, others),
+            *_how_sure(writing, changes),
+        ],
         links=[Link(words["link"]["board"], writing.board_url)],
     )
     return _message(letter, _short_of_many(writing, letter))
@@ -226,6 +233,7 @@ def _digest(
     shown = {change.id for change in changes}
     if unshown := [change for change in waiting if change.id not in shown]:
         sections += [Section(words["section"]["waiting"], (), tone="plain"), *_listed(writing, unshown)]
+    sections += _how_sure(writing, [*changes, *waiting])
     letter = writing.letter(
         words["subject"][kind].format(day=numerals.day(voice.today), summary=summary),
         "plain",
@@ -251,7 +259,17 @@ def _listed(writing: _Writing, changes: Iterable[AlertChanged]) -> list[Section]
     listed = [
         Section(voice.agency(change.agency), (voice.line(change),), writing.links_of(change)) for change in changes
     ]
-    return listed[:MOST_LISTED]
+    if (left := len(listed) - MOST_LISTED) > 0:
+        more = writing.words["section"]["more"].format(count=voice.numerals.whole(left))
+        return [*listed[:MOST_LISTED], Section(more, ())]
+    return listed
+
+
+def _how_sure(writing: _Writing, changes: Iterable[AlertChanged]) -> list[Section]:
+    """How often alerts like these were false in simulation."""
+    kinds = {change.kind for change in changes if change.rule == "drop"}
+    lines = tuple(writing.words["sure"][kind] for kind in ("possible", "confirmed") if kind in kinds)
+    return [Section(writing.words["section"]["sure"], lines)] if lines else []
 
 
 def _common_scope(voice: Voice, agencies: Iterable[str]) -> tuple[str, int]:

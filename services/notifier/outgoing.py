@@ -18,13 +18,13 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Literal
 
-from services.notifier.routing import Lane, scopes_of
+from services.notifier.routing import Lane
 from services.notifier.told import Told
 from services.notifier.working_time import Calendar
 from sipas.alert_book import Alert, AlertBook
 from sipas.events import AlertChanged
 from sipas.hours import Hours
-from sipas.people import People, Person
+from sipas.people import People, Person, scopes_of
 from sipas.registry import Agency
 
 Kind = Literal["alert", "merged", "children", "digest-daily", "digest-weekly", "escalation"]

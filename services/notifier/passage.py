@@ -163,7 +163,7 @@ class _Batch:
             found,
             known,
             today=today,
-            target_holds=rules["target"](newest).target is not None,
+            target_holds="target" in rules and rules["target"](newest).target is not None,
             ended=ended,
             still_open=lasting(series, rules) if newest >= today - HISTORICAL_DAYS else {},
         )

@@ -12,14 +12,14 @@ many (`children`), in which the agencies' own messages to them are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sipas.alert_book import Alert
 from sipas.events import AlertChanged
-from sipas.people import People, Person
-from sipas.registry import PROVINCE, Agency
+from sipas.people import People, Person, scopes_of
+from sipas.registry import Agency
 
 Lane = Literal["own", "children", "escalation"]
 """What is said together: to a head, to those above of many agencies, and to those above of what nobody answers."""
@@ -31,15 +31,6 @@ class Route:
 
     person: Person
     lane: Lane
-
-
-def scopes_of(agency_id: str, agencies: Mapping[str, Agency]) -> tuple[str, ...]:
-    """What a leader may name to lead the agency, the nearest first: itself, its parents, its block, the province."""
-    agency = agencies.get(agency_id)
-    if agency is None:
-        return (agency_id, PROVINCE)
-    chain = tuple(dict.fromkeys(_and_parents(agency, agencies)))
-    return (*chain, *agency.scopes[1:])
 
 
 def routes(change: AlertChanged, alert: Alert, scopes: Sequence[str], people: People) -> list[Route]:
@@ -75,15 +66,6 @@ def led(person: Person, agencies: Iterable[Agency]) -> Iterator[Agency]:
     for agency in by_id.values():
         if not set(person.leads).isdisjoint(scopes_of(agency.id, by_id)):
             yield agency
-
-
-def _and_parents(agency: Agency, agencies: Mapping[str, Agency]) -> Iterator[str]:
-    seen: set[str] = set()
-    above: Agency | None = agency
-    while above is not None and above.id not in seen:
-        seen.add(above.id)
-        yield above.id
-        above = agencies.get(above.parent or "")
 
 
 def _nearest(scopes: Sequence[str], people: People, role: str) -> list[Person]:

@@ -74,3 +74,16 @@ def test_a_page_of_the_board_can_be_read_by_everybody(
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+def test_a_leader_records_what_was_done_in_a_browser_without_script(browser: "Browser", board: tuple[str, str]) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 800}, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("".join(board))
+    page.get_by_label("Nội dung").fill("Thêm một quầy")
+    page.get_by_role("button", name="Lưu việc đã làm").click()
+    assert page.get_by_role("status").inner_text() == "Đã lưu việc đã làm."
+    assert page.content().count("Thêm một quầy") == 1
+    page.reload()
+    assert page.content().count("Thêm một quầy") == 1
+    context.close()

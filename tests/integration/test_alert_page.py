@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sipas.events import AlertDecided, Entry, decode_alert
 from sipas.people import People
 from tests.contract.documents import EXAMPLES
-from tests.integration.board_stack import BoardStack
+from tests.integration.board_stack import PROVINCE, BoardStack, agency
 from tests.servers import RedisServer
 
 POSSIBLE, CONFIRMED, RECOVERED = (
@@ -233,6 +233,16 @@ def test_an_old_link_opens_nothing_and_says_what_to_do(board: Board) -> None:
 def test_who_leads_the_agency_no_longer_sees_nothing_by_an_old_link(board: Board, who: str) -> None:
     board.page(who)
     assert board.stack.status == 410
+
+
+def test_who_leads_the_agency_above_may_open_their_link_too(redis_server: RedisServer, namespace: str) -> None:
+    registry = [*PROVINCE, agency("phong-mot", "Phòng Một", parent="so-noi-vu")]
+    stack = BoardStack(redis_server.url, f"{namespace}p", registry, people=PEOPLE)
+    stack.alerts = stack.alerts.updated([replace(POSSIBLE, agency="phong-mot")])
+    token = stack.links.token(("phong-mot", *KEY[1:]), "an", at=stack.now)
+    assert "Phòng Một" in stack.page(f"/alerts/{token}")
+    assert stack.status == 200
+    stack.ledgers.close()
 
 
 def test_a_decision_that_kafka_did_not_take_is_not_called_recorded(board: Board) -> None:

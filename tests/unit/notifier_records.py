@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from holidays import country_holidays
 
 from services.notifier.outgoing import Item, Manner, Outgoing, Plan, View, plan
-from services.notifier.routing import routes, scopes_of
+from services.notifier.routing import routes
 from services.notifier.told import Told
 from services.notifier.working_time import Calendar
 from sipas.alert_book import AlertBook
 from sipas.events import AlertChanged, AlertDecided, Delivered, Measured, SilenceSet, Withheld
 from sipas.hours import Hours
-from sipas.people import People, Person
+from sipas.people import People, Person, scopes_of
 from sipas.registry import Agency, Names
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from PIL import Image
 
-from services.notifier.message import Links, Message
+from services.notifier.message import MOST_LISTED, Links, Message
 from services.notifier.numerals import Numerals
 from services.notifier.short_text import MOST_PARTS, fullest, parts
 from services.notifier.trend_picture import draw_trend
@@ -265,6 +265,29 @@ class TestSeveralInOne:
         assert (
             message.text.index("Sở Nội vụ\n") < message.text.index("Sở Tài chính\n") < message.text.index("Sở Y tế\n")
         )
+
+    def test_only_what_fell_is_counted_as_fallen(self):
+        fallen, risen = [change(), life("so-y-te", 3)["confirmed"]], life("so-tai-chinh", 5)["recovered"]
+        message = write("children", *fallen, risen, person=CHAIRMAN["vi"])
+        assert message.subject.startswith("2 trong 14 cơ quan giảm")
+        assert message.text.index("\n\nHồi phục\n") < message.text.index("\n\nSở Tài chính\n")
+
+    def test_of_which_one_fell_are_merged(self):
+        message = write("children", change(), life("so-y-te", 3)["recovered"], person=CHAIRMAN["vi"])
+        assert message.subject == "2 tin về sự hài lòng của người dân"
+
+    @pytest.mark.parametrize("kind", ["merged", "children", "digest-daily"])
+    def test_of_whatever_kind_say_how_often_such_alerts_are_false(self, kind):
+        fallen = [change("possible"), life("so-y-te", 3)["confirmed"]]
+        assert "61%" in write(kind, *fallen).text
+        assert "19%" in write(kind, *fallen).text
+        assert "61%" not in write(kind, *fallen[1:], life("so-tai-chinh", 5)["recovered"]).text
+
+    def test_more_than_a_person_reads_are_counted(self):
+        many = [replace(change(), agency=f"xa-{number}") for number in range(MOST_LISTED + 7)]
+        message = write("children", *many, person=CHAIRMAN["vi"])
+        assert message.text.count("giảm rõ:") == MOST_LISTED
+        assert "Còn 7 tin nữa ở bảng theo dõi" in message.text
 
     def test_children_of_two_blocks_are_counted_out_of_the_province(self):
         other = next(agency for agency in sample_registry().agencies.values() if agency.block == "cap-xa")

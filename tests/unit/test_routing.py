@@ -2,8 +2,9 @@
 
 import pytest
 
-from services.notifier.routing import routes, scopes_of
+from services.notifier.routing import routes
 from sipas.alert_book import Alert
+from sipas.people import scopes_of
 from tests.unit.notifier_records import agency, change, people_of, person
 
 AGENCIES = {one.id: one for one in (agency("so-a"), agency("chi-cuc-a", parent="so-a"), agency("xa-b", "xa"))}
