@@ -25,17 +25,20 @@ import redis
 from holidays import country_holidays
 
 from bench.machine import machine
-from services.board.alerts import AlertBook
+from services.board.alert_forms import FormNonces
 from services.board.app import make_app
 from services.board.figures import Figures
-from services.board.parts import Parts
+from services.board.parts import Leading, Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook
+from sipas.alert_book import AlertBook
+from sipas.alert_links import AlertLinks
 from sipas.broker import partition_of
 from sipas.events import Entry
 from sipas.ledger import Ledgers, Writes
 from sipas.methods import load_methods
 from sipas.packed import Vector, added, layouts
+from sipas.people import People
 from sipas.registry import Registry
 from sipas.tally import sheet_fields
 from sipas.tally_keys import ALL_AGENCIES, TallyKeys
@@ -88,6 +91,13 @@ class Board:
             registry=lambda: registry,
             alerts=AlertBook,
             scores=ScoreBook,
+            leading=Leading(
+                people=lambda: People.fold(()),
+                links=AlertLinks("s" * 32),
+                nonces=FormNonces("s" * 32),
+                decide=lambda _decision: None,
+                heard=lambda _id: None,
+            ),
             comments=lambda _agency, _day: [],
             figures=Figures(TallyReader(self.ledgers, PARTITIONS), load_methods(), 5),
             methods=load_methods(),

@@ -30,6 +30,8 @@ METHOD_ID = r"^[a-z][a-z0-9-]{0,40}@[1-9][0-9]{0,3}" + END
 
 AgencyId = Annotated[str, Meta(pattern=AGENCY_ID)]
 MethodId = Annotated[str, Meta(pattern=METHOD_ID)]
+SILENCE_SCOPE = r"^(?:province|(?:agency|block)/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)" + END
+SilenceScope = Annotated[str, Meta(pattern=SILENCE_SCOPE)]
 CounterCode = Annotated[str, Meta(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}" + END)]
 CriterionCode = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{0,30}" + END)]
 Generation = Annotated[str, Meta(pattern=r"^g[1-9][0-9]{0,5}" + END)]
@@ -37,6 +39,9 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Exact = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(?:\.[0-9]{1,17})?" + END)]
 """A decimal number as it was written: a binary fraction would not be."""
 Word = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}" + END)]
+CHANNEL_NAME = r"^(?:email|sms|(?:webhook|chat):[a-z0-9-]{1,30})" + END
+ChannelName = Annotated[str, Meta(pattern=CHANNEL_NAME)]
+"""How a person is reached; a name after a colon is one of the settings, which keep its address and its secret."""
 Level = Annotated[int, Meta(ge=1, le=5)]
 Instant = Annotated[datetime, Meta(tz=True)]
 Day = date
@@ -120,12 +125,34 @@ class Measured(Struct, frozen=True, kw_only=True):
     responses: int
 
 
+class Fell(Struct, frozen=True, kw_only=True):
+    """How a part fell: a criterion or a counter, in percent, with the answers or the sheets behind each figure."""
+
+    code: str
+    before: float
+    before_n: int
+    after: float
+    after_n: int
+
+
+class TrendDay(Struct, frozen=True, kw_only=True):
+    """A reporting day's mean share per sheet, in percent."""
+
+    day: Day
+    percent: float
+    responses: int
+
+
 class AlertChanged(Struct, frozen=True, kw_only=True):
     """One change of state of one alert, with the facts as they were told. The first of an `id` wins.
 
     `id` is deterministic: agency, method, rule, opened day, kind, number. `state` holds what the fold needs
     to take the alert up again (drop index j*, evidence, settings in force). `historical`: recorded, never
-    mailed.
+    mailed. A follow-up measures the ten reporting days after the alert, a reminder the last thirty days; the reminder
+    with `number` 0 says what leaders could not be told when it began.
+
+    `phase`: where the alert stands after this change. `days`: reporting days behind `after`. `counter_fell`: for the
+    head of the unit only. `trend`: for the picture.
     """
 
     id: str
@@ -145,18 +172,90 @@ class AlertChanged(Struct, frozen=True, kw_only=True):
     historical: bool
     version: tuple[int, int]
     state: dict[str, Any]
+    phase: Literal["possible", "confirmed", "recovered"] | None = None
+    days: int | None = None
+    criterion_fell: Fell | None = None
+    counter_fell: Fell | None = None
+    trend: tuple[TrendDay, ...] = ()
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
-    """A channel accepted a message. People stand here only by id."""
+    """A channel accepted a message. People stand here only by id.
+
+    `also`: further changes that the message said, or that it made superfluous. A digest is no change's: its `alert_id`
+    is its own, its `agency` the word `province`.
+    """
 
     message_id: str
     alert_id: str
     agency: AgencyId
     person: str
-    channel: Word
+    channel: ChannelName
     at: Instant
     subject: str
+    also: tuple[str, ...] = ()
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """A person is not told of changes, for good. `over`: the fall began and ended while it was silenced."""
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    reason: Literal["over", "closed"]
+    at: Instant
+
+
+class Undelivered(Struct, frozen=True, kw_only=True):
+    """No channel has accepted for an hour what a person might have been told `since` then; a delivery may still follow.
+
+    The first of alert, person and `since` stands.
+    """
+
+    alert_id: str
+    also: tuple[str, ...]
+    agency: AgencyId
+    person: str
+    since: Instant
+    at: Instant
+
+
+class AlertDecided(Struct, frozen=True, kw_only=True):
+    """On `decisions`: what a person did about an alert, which (agency, method, rule, opened_on) names.
+
+    The first of an `id` wins. `by`: a person's id, or "command-line". `until`: of snoozed. `after`: of closed and
+    new-normal, which the judge takes into account once this agency-day is over. `seen`: id of the change of state that
+    the person had before them, "" where that is not known; evidence that came later was not decided upon.
+    """
+
+    id: str
+    agency: AgencyId
+    method: MethodId
+    rule: Literal["drop", "target"]
+    opened_on: Day
+    act: Literal["acknowledged", "noted", "acted", "snoozed", "closed", "new-normal"]
+    by: str
+    at: Instant
+    note: str
+    until: Instant | None
+    after: Day | None
+    seen: str = ""
+
+
+class SilenceSet(Struct, frozen=True, kw_only=True):
+    """On `decisions`: nobody is told of a scope from `start` to `end`, such as during planned maintenance.
+
+    The first of an `id` holds; the same id again can only end it earlier.
+    """
+
+    id: str
+    scope: SilenceScope
+    start: Instant
+    end: Instant
+    by: str
+    reason: str
+    at: Instant
 
 
 class GenerationSwitched(Struct, frozen=True, kw_only=True):
@@ -240,6 +339,10 @@ _agency_day = msgspec.json.Decoder(AgencyDay)
 _rebuilt = msgspec.json.Decoder(Rebuilt)
 _alert = msgspec.json.Decoder(AlertChanged)
 _delivered = msgspec.json.Decoder(Delivered)
+_withheld = msgspec.json.Decoder(Withheld)
+_undelivered = msgspec.json.Decoder(Undelivered)
+_alert_decided = msgspec.json.Decoder(AlertDecided)
+_silence_set = msgspec.json.Decoder(SilenceSet)
 _switched = msgspec.json.Decoder(GenerationSwitched)
 _frozen = msgspec.json.Decoder(ResultFrozen)
 _scores = msgspec.json.Decoder(ScoresLoaded)
@@ -252,6 +355,10 @@ TYPES: Mapping[type[Struct], str] = {
     Rebuilt: "sipas.rebuilt.v1",
     AlertChanged: "sipas.alert-changed.v1",
     Delivered: "sipas.delivered.v1",
+    Withheld: "sipas.withheld.v1",
+    Undelivered: "sipas.undelivered.v1",
+    AlertDecided: "sipas.alert-decided.v1",
+    SilenceSet: "sipas.silence-set.v1",
     GenerationSwitched: "sipas.generation-switched.v1",
     ResultFrozen: "sipas.result-frozen.v1",
     ScoresLoaded: "sipas.scores-loaded.v1",
@@ -350,6 +457,26 @@ def decode_alert(value: bytes | None) -> AlertChanged:
 def decode_delivered(value: bytes | None) -> Delivered:
     """Bytes of `alerts` whose type is a delivery."""
     return _decode(_delivered, value)
+
+
+def decode_withheld(value: bytes | None) -> Withheld:
+    """Bytes of `alerts` whose type says that a person is not told."""
+    return _decode(_withheld, value)
+
+
+def decode_undelivered(value: bytes | None) -> Undelivered:
+    """Bytes of `alerts` whose type says that nothing has reached a person yet."""
+    return _decode(_undelivered, value)
+
+
+def decode_alert_decided(value: bytes | None) -> AlertDecided:
+    """Bytes of `decisions` whose type is what a person did about an alert."""
+    return _decode(_alert_decided, value)
+
+
+def decode_silence_set(value: bytes | None) -> SilenceSet:
+    """Bytes of `decisions` whose type is a silence."""
+    return _decode(_silence_set, value)
 
 
 def decode_switched(value: bytes | None) -> GenerationSwitched:

@@ -5,26 +5,37 @@ People are kept apart from the registry because they can be erased: a tombstone 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from sipas.events import Entry
-from sipas.registry import Agency, Erased, Item, Unreadable, parse_history
+from sipas.events import ChannelName, Entry
+from sipas.registry import PROVINCE, Agency, Erased, Item, Unreadable, parse_history
 
 PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A leader. `leads` names agencies by id, blocks as `block/<id>`, or `province`."""
+    """A leader. `leads` names agencies by id, blocks as `block/<id>`, or `province`.
+
+    `role`: the head of what is led, a department above it, the chairman, or an observer, who gets digests only.
+    `channels`, the preferred one first: `email`, `sms`, or a `webhook:<name>` or `chat:<name>` of the settings.
+    `quiet_hours`: such as `21:00-06:30`, `none`, or "" for those of the settings.
+    """
 
     id: str
     name: str
     email: str
     language: Literal["vi", "en"] = "vi"
     leads: tuple[str, ...] = ()
+    role: Literal["head", "department", "chairman", "observer"] = "head"
+    channels: tuple[ChannelName, ...] = ("email",)
+    phone: str | None = None
+    quiet_hours: str = ""
+    digest: Literal["none", "daily", "weekly"] = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +79,29 @@ class People:
             _unreadable=MappingProxyType(unreadable),
         )
 
-    def leading(self, agency: Agency) -> tuple[Person, ...]:
-        """Those who lead an agency itself; where nobody does, those of its block, else of the province."""
-        for scope in agency.scopes:
-            found = tuple(person for person in self.by_id.values() if scope in person.leads)
-            if found:
-                return found
-        return ()
+    @cached_property
+    def by_scope(self) -> Mapping[str, tuple[Person, ...]]:
+        """Those who lead it, by what they lead."""
+        found: dict[str, tuple[Person, ...]] = {}
+        for person in self.by_id.values():
+            for scope in dict.fromkeys(person.leads):
+                found[scope] = (*found.get(scope, ()), person)
+        return MappingProxyType(found)
+
+
+def scopes_of(agency_id: str, agencies: Mapping[str, Agency]) -> tuple[str, ...]:
+    """What a leader may name to lead the agency, the nearest first: itself, its parents, its block, the province."""
+    agency = agencies.get(agency_id)
+    if agency is None:
+        return (agency_id, PROVINCE)
+    chain = tuple(dict.fromkeys(_and_parents(agency, agencies)))
+    return (*chain, *agency.scopes[1:])
+
+
+def _and_parents(agency: Agency, agencies: Mapping[str, Agency]) -> Iterator[str]:
+    seen: set[str] = set()
+    above: Agency | None = agency
+    while above is not None and above.id not in seen:
+        seen.add(above.id)
+        yield above.id
+        above = agencies.get(above.parent or "")

@@ -47,15 +47,37 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "unknown-scope": Kind(404, Text("Không có phạm vi nào mang tên này", "There is no such scope")),
         "unknown-scoreboard": Kind(404, Text("Không có bảng điểm này", "There is no such scoreboard")),
         "unknown-counter": Kind(404, Text("Không có quầy nào mang mã này", "No counter has this code")),
+        "unknown-link": Kind(
+            404,
+            Text(
+                "Liên kết này không đúng. Xin mở lại liên kết trong thông báo gốc",
+                "This link is not right. Please open the link in the message itself",
+            ),
+        ),
+        "unknown-alert": Kind(404, Text("Không tìm thấy cảnh báo này", "There is no such alert")),
         "method-not-allowed": Kind(405, Text("Không hỗ trợ phương thức HTTP này", "This HTTP method is not supported")),
         "rebuilding": Kind(409, Text("Số liệu đang được tính lại", "The figures are being rebuilt")),
         "revoked-counter": Kind(410, Text("Mã của quầy này đã bị thu hồi", "The code of this counter was withdrawn")),
+        "expired-link": Kind(
+            410,
+            Text(
+                "Liên kết này không còn hiệu lực. Xin dùng liên kết trong thông báo mới nhất",
+                "This link is no longer valid. Please use the link in the newest message",
+            ),
+        ),
         "too-large": Kind(413, Text("Nội dung gửi lên quá lớn", "The body is too large")),
         "wrong-content-type": Kind(415, Text("Kiểu nội dung không được hỗ trợ", "The content type is not supported")),
         "invalid": Kind(422, Text("Dữ liệu gửi lên không hợp lệ", "The data is not valid")),
         "internal": Kind(500, Text("Lỗi của hệ thống", "An error of the system")),
         "figures-away": Kind(503, Text("Tạm thời chưa đọc được số liệu", "The figures cannot be read now")),
         "comments-away": Kind(503, Text("Tạm thời chưa đọc được góp ý", "Comments cannot be read now")),
+        "decisions-away": Kind(
+            503,
+            Text(
+                "Chưa ghi được quyết định của Ông/Bà. Xin quay lại và thử lại sau ít phút",
+                "Your decision was not recorded. Please go back and try again in a few minutes",
+            ),
+        ),
         "unavailable": Kind(503, Text("Hệ thống tạm thời chưa nhận được phiếu", "The system cannot take answers now")),
     }
 )

@@ -7,16 +7,21 @@ misspelt setting must not become a silent default.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sipas.events import CHANNEL_NAME
+from sipas.hours import Hours
 
 PREFIX = "SIPAS_"
 
@@ -141,6 +146,45 @@ def _mail_address(value: str) -> str:
     return value
 
 
+def _time(value: str) -> time:
+    try:
+        return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    except ValueError:
+        raise ValueError("must be a time such as 07:30") from None
+
+
+def _office_hours(value: str) -> Hours:
+    hours = Hours.parse(value)
+    if hours is None:
+        raise ValueError("must be hours such as 07:30-17:00")
+    return hours
+
+
+def _channels(value: str) -> Mapping[str, str]:
+    """No reason names a value: they hold secrets."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(address, str) for address in found.values()):
+        raise ValueError(
+            'must be JSON such as {"webhook:ioc": "https://…#whsec_…", "chat:it": "…", "sms": "…{phone}…"}'
+        )
+    for name, address in found.items():
+        kind = name.partition(":")[0]
+        if not re.search(CHANNEL_NAME, name) or name == "email":
+            raise ValueError(f"{name!r} must be webhook:<name>, chat:<name> or sms")
+        if kind == "webhook" and not re.fullmatch(r"https?://[^#\s]+#whsec_[A-Za-z0-9+/]{32,}={0,2}", address):
+            raise ValueError(
+                f"the address of {name} must be http(s)://…#whsec_ and a secret of at least 24 bytes in base64"
+            )
+        if kind != "webhook" and not re.match(r"[a-z][a-z0-9+.-]*://", address):
+            raise ValueError(f"the address of {name} must be one of apprise, such as mmost://…")
+        if kind == "sms" and "{phone}" not in address:
+            raise ValueError("the address of sms must say where {phone} goes")
+    return MappingProxyType(found)
+
+
 _REQUIRED = object()
 
 
@@ -161,6 +205,15 @@ _redis = _url("redis", "rediss", "redis+cluster")
 
 def _board_url() -> Any:
     return _setting("SIPAS_BOARD_URL", "the board's address, for links in messages and for commands that read", _http)
+
+
+def _link_secret() -> Any:
+    return _setting(
+        "SIPAS_LINK_SECRET",
+        "key that signs the links in messages to leaders; the same for the notifier and every board",
+        _secret,
+        secret=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +371,7 @@ class NotifierSettings(MemberSettings):
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
     board_url: str = _board_url()
+    link_secret: str = _link_secret()
     smtp_url: str = _setting(
         "SIPAS_SMTP_URL",
         "mail server, smtp://[user:password@]host:port or smtps://…",
@@ -325,6 +379,44 @@ class NotifierSettings(MemberSettings):
         secret=True,
     )
     mail_from: str = _setting("SIPAS_MAIL_FROM", "sender of the messages to leaders", _mail_address)
+    channels: Mapping[str, str] = _setting(
+        "SIPAS_CHANNELS",
+        "further channels as JSON, name to address with its secret: webhook:<name> (https://…#whsec_…), chat:<name> and"
+        " sms (addresses of apprise, {phone} in that of sms)",
+        _channels,
+        "{}",
+        secret=True,
+    )
+    quiet_hours: Hours | None = _setting(
+        "SIPAS_QUIET_HOURS",
+        "local hours in which nobody is told, nor on days off, where people say no other; none: at any time",
+        Hours.parse,
+        "21:00-06:30",
+    )
+    confirmed_waits: bool = _setting(
+        "SIPAS_CONFIRMED_WAITS", "false: confirmed falls are told in quiet hours too", _flag, "true"
+    )
+    office_hours: Hours = _setting(
+        "SIPAS_OFFICE_HOURS", "local hours that count as working hours on working days", _office_hours, "07:30-17:00"
+    )
+    escalation_hours: int = _setting(
+        "SIPAS_ESCALATION_HOURS",
+        "working hours after which the chairman is told of a confirmed fall that nobody acknowledged",
+        _number(0, 1000),
+        "8",
+    )
+    group_wait_s: int = _setting(
+        "SIPAS_GROUP_WAIT_S", "seconds that a message waits for others to be said with it", _number(0, 86_400), "0"
+    )
+    above_hours: int = _setting(
+        "SIPAS_ABOVE_HOURS",
+        "who is above many agencies is told of them at most once in so many hours",
+        _number(0, 1000),
+        "24",
+    )
+    digest_time: time = _setting(
+        "SIPAS_DIGEST_TIME", "local time of the daily and weekly digests, on working days", _time, "07:30"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,6 +428,7 @@ class BoardSettings(LedgerSettings):
         "SIPAS_BOARD_ADMIN", "the board's metrics and health, never public", _address, "127.0.0.1:9081"
     )
     workers: int = _setting("SIPAS_BOARD_WORKERS", "worker processes of the board", _number(1, 64), "1")
+    link_secret: str = _link_secret()
     publication_minimum: int = _setting(
         "SIPAS_PUBLICATION_MINIMUM",
         "fewest sheets of a number that the public may see",

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 RESPONSES = "responses"
 EXCLUDED = "excluded"
@@ -68,6 +68,26 @@ def _sheet_fields(answers: tuple[tuple[str, int | None], ...]) -> tuple[str, ...
     return (RESPONSES, *counts, f"{satisfied}/{len(levels)}")
 
 
+class _Level(NamedTuple):
+    """Answers of one level to one criterion."""
+
+    code: str
+    position: int
+
+
+# the names of a method are few, and every total of every agency and day has them all
+@lru_cache(maxsize=4096)
+def _read_name(name: str) -> _Level | Cell | None:
+    """What a field counts; None for the totals. Raises ValueError for another name."""
+    if name in {RESPONSES, EXCLUDED}:
+        return None
+    if count := _COUNT_FIELD.fullmatch(name):
+        return _Level(count[1], _POSITIONS[count[2]])
+    if cell := _CELL_FIELD.fullmatch(name):
+        return int(cell[1]), int(cell[2])
+    raise ValueError(f"{name!r} is not a field of a tally")
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Counts of some scope (an agency, a counter) and time (a day, a month). Zeroes are left out, so equal is equal."""
@@ -91,14 +111,11 @@ class Tally:
         counts: dict[str, list[int]] = {}
         cells: dict[Cell, int] = {}
         for name, number in fields.items():
-            if name in {RESPONSES, EXCLUDED}:
-                continue
-            if count := _COUNT_FIELD.fullmatch(name):
-                counts.setdefault(count[1], [0] * len(_SUFFIXES))[_POSITIONS[count[2]]] = number
-            elif cell := _CELL_FIELD.fullmatch(name):
-                cells[int(cell[1]), int(cell[2])] = number
-            else:
-                raise ValueError(f"{name!r} is not a field of a tally")
+            read = _read_name(name)
+            if isinstance(read, _Level):
+                counts.setdefault(read.code, [0] * len(_SUFFIXES))[read.position] = number
+            elif read is not None:
+                cells[read] = number
         return cls(
             responses=fields.get(RESPONSES, 0),
             excluded=fields.get(EXCLUDED, 0),

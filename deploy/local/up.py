@@ -32,6 +32,7 @@ from deploy.local.stack import (
     KEY_SCOPES,
     LISTENERS,
     PREPARATION,
+    SECRETS,
     Program,
     Stack,
     key_command,
@@ -108,9 +109,8 @@ def check_ports(stack: Stack) -> None:
         raise CannotStartError("\n".join(taken))
 
 
-def kept_secret(home: Path) -> str:
-    """Made on the first start; the form tokens of yesterday stay valid today."""
-    file = home / "secret"
+def kept_secret(file: Path) -> str:
+    """Made on the first start; the form tokens and links of yesterday stay valid today."""
     if not file.exists():
         write_private(file, secrets.token_hex(32))
     return file.read_text(encoding="utf-8").strip()
@@ -271,7 +271,7 @@ def run_stack(stack: Stack, *, servers_only: bool) -> None:
 def forget(home: Path) -> None:
     for name in ("data", "log"):
         shutil.rmtree(home / name, ignore_errors=True)
-    for name in ("keys.json", "secret", "env"):
+    for name in ("keys.json", *SECRETS.values(), "env"):
         (home / name).unlink(missing_ok=True)
 
 
@@ -279,7 +279,7 @@ def forget(home: Path) -> None:
 @click.option("--home", type=click.Path(path_type=Path), default=programs.ROOT / ".local")
 @click.option("--ports-from", type=click.IntRange(1024, 65_000))
 @click.option("--servers-only", is_flag=True)
-@click.option("--forget", "only_forget", is_flag=True, help="delete data, logs, keys and secret; start nothing")
+@click.option("--forget", "only_forget", is_flag=True, help="delete data, logs, keys and secrets; start nothing")
 def main(home: Path, ports_from: int | None, servers_only: bool, only_forget: bool) -> None:
     for number in SIGNALS:
         # nohup
@@ -293,7 +293,8 @@ def main(home: Path, ports_from: int | None, servers_only: bool, only_forget: bo
                 forget(home)
                 return
             programs.check_set_up()
-            stack = make_stack(home, os.environ, kept_secret(home), ports_from)
+            kept = {setting: kept_secret(home / name) for setting, name in SECRETS.items()}
+            stack = make_stack(home, os.environ, kept, ports_from)
             check_ports(stack)
             prepare_data(stack)
             run_stack(stack, servers_only=servers_only)

@@ -1,81 +1,53 @@
-"""The state of every alert, as a fold over the `alerts` topic.
-
-An id may stand twice in the topic; the first wins. Deliveries say who was told and are not shown here.
-"""
+"""The life of every alert as it is now, from `alerts` and `decisions`, and what is added to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+import threading
+from collections.abc import Iterable, Sequence
 
+from sipas.alert_book import AlertBook
+from sipas.alert_records import events_in
 from sipas.broker import Record, Topics
-from sipas.events import TYPES, AlertChanged, MalformedEvent, decode_alert, type_of
 from sipas.follower import Follower
-from sipas.telemetry import logger
-
-STATES = ("possible", "confirmed", "recovered")
-"""Kinds of change that are states; a follow-up or a reminder leaves the state as it is."""
-
-log = logger("board")
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert with its changes, oldest first."""
-
-    changes: tuple[AlertChanged, ...]
-
-    @property
-    def newest(self) -> AlertChanged:
-        """The change that made the present state."""
-        return next((change for change in reversed(self.changes) if change.kind in STATES), self.changes[-1])
-
-
-AlertKey = tuple[str, str, str, date]
-
-
-@dataclass(frozen=True)
-class AlertBook:
-    """A snapshot; `alerts` by (agency, method, rule, day opened), in the order of their opening."""
-
-    alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
-    ids: frozenset[str] = frozenset()
-
-    def updated(self, changes: Iterable[AlertChanged]) -> AlertBook:
-        """The snapshot after further changes, in the order of the log."""
-        alerts, ids = dict(self.alerts), set(self.ids)
-        for change in changes:
-            if change.id not in ids:
-                ids.add(change.id)
-                key = (change.agency, change.method, change.rule, change.opened_on)
-                before = alerts[key].changes if key in alerts else ()
-                alerts[key] = Alert((*before, change))
-        return AlertBook(alerts, frozenset(ids))
-
-
-def changes_in(records: Iterable[Record]) -> Iterable[AlertChanged]:
-    """The changes of state among records; what cannot be read is logged and left out."""
-    for record in records:
-        if type_of(record.headers) != TYPES[AlertChanged]:
-            continue
-        try:
-            yield decode_alert(record.value)
-        except MalformedEvent as reason:
-            log.warning("an alert cannot be read", offset=record.offset, code=reason.code)
-
-
-def with_changes(book: AlertBook, records: Iterable[Record]) -> AlertBook:
-    """The snapshot after further records."""
-    return book.updated(changes_in(records))
-
-
-class AlertFollower(Follower[AlertBook]):
-    """The alerts as they are now: `book`."""
+class AlertFollower:
+    """Both topics, followed apart into one `book`."""
 
     def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
-        super().__init__(bootstrap, Topics(namespace).alerts, AlertBook(), with_changes)
+        self.book = AlertBook()
+        self._changed = threading.Condition()
+        topics = Topics(namespace)
+        self._followers = tuple(
+            Follower(bootstrap, topic, None, self._take) for topic in (topics.alerts, topics.decisions)
+        )
+
+    def start(self) -> None:
+        """Return once both were read to their ends. Raises `KafkaAway` or `WrongTopics`."""
+        for follower in self._followers:
+            follower.start()
+
+    def alive(self) -> bool:
+        """Whether the book is still kept up to date."""
+        return all(follower.alive() for follower in self._followers)
 
     @property
-    def book(self) -> AlertBook:
-        return self.newest
+    def failure(self) -> Exception | None:
+        """Why it no longer is, None while it is."""
+        return next((one.failure for one in self._followers if one.failure is not None), None)
+
+    def wait_for(self, event_id: str, seconds: float) -> bool:
+        """Whether the book has an event, which another process may just have written; False after so long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.book.has(event_id), seconds)
+
+    def close(self) -> None:
+        """Stop following; the last book stays readable."""
+        for follower in self._followers:
+            follower.close()
+
+    def _take(self, _none: None, records: Iterable[Record]) -> None:
+        events = list(events_in(records))
+        with self._changed:
+            self.book = self.book.updated(events)
+            self._changed.notify_all()

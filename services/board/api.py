@@ -14,7 +14,6 @@ from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema
 
 from services.board import schemas
-from services.board.alerts import Alert, AlertKey
 from services.board.auth import may_read_live, require_read_key
 from services.board.comments import readable
 from services.board.dated import DatedRegistry
@@ -27,6 +26,7 @@ from services.board.reading import Question
 from services.board.scores import band_schemes
 from services.board.scores_api import score_routes
 from services.board.wording import wrong
+from sipas.alert_book import Alert, AlertKey
 from sipas.methods import Text as MethodText
 from sipas.periods import Period
 from sipas.problems import CONTENT_TYPE, KINDS, Problem
@@ -265,7 +265,7 @@ class _Views:
         )
 
     def alerts(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Every alert with its present state, the newest first. Needs a key of scope read."""
+        """Every alert with its life, the newest first; people only by id. Needs a key of scope read."""
         require_read_key(request.headers.get("Authorization"), self._parts.registry())
         book = self._parts.alerts().alerts
         wanted = [
@@ -330,7 +330,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "agency": newest.agency,
         "method": newest.method,
         "rule": newest.rule,
-        "state": newest.kind,
+        "state": alert.state,
         "opened_on": newest.opened_on,
         "day": newest.day,
         "since": newest.since,
@@ -340,5 +340,11 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "criterion": newest.criterion,
         "target": newest.target,
         "historical": newest.historical,
+        "acknowledged": alert.acknowledged,
+        "notes": alert.notes,
+        "actions": alert.actions,
+        "snoozed_until": alert.snoozed_until,
+        "closed": alert.closed,
         "changes": alert.changes,
+        "undelivered": alert.undelivered,
     }

@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from services.board import metrics
+from services.board.alert_page import PAGE_HEADERS, add_alert_page
 from services.board.api import PREFIX, add_api
 from services.board.pages import HEADERS, Pages, asked_by
 from services.board.parts import Parts
@@ -16,6 +17,7 @@ from services.board.rankings import RETRY_AFTER
 from services.board.scores_pages import add_scores_page
 from services.board.validators import Validators
 from services.board.wording import REASONS, wrong
+from sipas.alert_links import PATH
 from sipas.broker import KafkaAway
 from sipas.ledger import LedgerAway
 from sipas.problems import CONTENT_TYPE, Problem
@@ -37,6 +39,7 @@ def make_app(parts: Parts) -> Flask:
     app.add_url_rule("/rankings", view_func=site.ranking, endpoint="page-ranking", methods=["GET"])
     app.add_url_rule("/agencies/<agency>", view_func=site.agency, endpoint="page-agency", methods=["GET"])
     add_scores_page(app, parts)
+    add_alert_page(app, parts)
     add_api(app, parts)
     app.register_error_handler(Problem, site.failed)
     app.register_error_handler(HTTPException, site.refused)
@@ -123,4 +126,7 @@ def _end(answer: Response) -> Response:
         answer.headers["Cache-Control"] = "no-store" if "Authorization" in request.headers else "no-cache"
         answer.headers["Vary"] = "Authorization"
         answer.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith(PATH):
+        # also where it failed: the token stands in the address
+        answer.headers.update(PAGE_HEADERS)
     return answer

@@ -15,10 +15,10 @@ from random import SystemRandom
 from zoneinfo import ZoneInfo
 
 from services.board.wording import wrong
-from services.board.working_days import next_working_day
 from sipas.broker import Record, Topics, WholeTopicReader, partition_of
 from sipas.events import Comment, MalformedEvent, decode_comment, midnight_ms
 from sipas.problems import Problem
+from sipas.working_days import next_working_day
 
 SENT_AGAIN = timedelta(days=31)
 

@@ -18,10 +18,10 @@ from services.board.parts import Parts, is_current
 from services.board.reading import Question
 from services.board.scopes import is_published, readable_part, scope_of
 from services.board.wording import wrong
-from services.board.working_days import next_working_day
 from sipas.problems import Problem, Text
 from sipas.ranking import name_key
 from sipas.tally import Tally
+from sipas.working_days import next_working_day
 
 CSV = "text/csv; charset=utf-8"
 

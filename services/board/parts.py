@@ -8,12 +8,16 @@ from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.board.alerts import AlertBook
+from services.board.alert_forms import FormNonces
 from services.board.comments import ReadComments
 from services.board.figures import FALLBACK_METHOD, Figures
 from services.board.scores import ScoreBook
 from services.board.wording import wrong
+from sipas.alert_book import AlertBook
+from sipas.alert_links import AlertLinks
+from sipas.events import AlertDecided
 from sipas.methods import Method
+from sipas.people import People
 from sipas.periods import ImpossiblePeriod, Period, UnknownPeriod
 from sipas.problems import Problem
 from sipas.registry import Agency, Registry
@@ -24,12 +28,28 @@ class Now(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leading:
+    """What the page behind a leader's link needs.
+
+    `decide` returns once the decision is acknowledged and raises `PublishFailed`; `heard` waits a moment for `alerts`
+    to have the decision of an id, which another worker may have taken.
+    """
+
+    people: Callable[[], People]
+    links: AlertLinks
+    nonces: FormNonces
+    decide: Callable[[AlertDecided], None]
+    heard: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """`registry`, `alerts` and `scores` give the newest snapshot; `now` has a time zone; on `holidays` nobody works."""
 
     registry: Callable[[], Registry]
     alerts: Callable[[], AlertBook]
     scores: Callable[[], ScoreBook]
+    leading: Leading
     comments: ReadComments
     figures: Figures
     methods: Mapping[str, Method]

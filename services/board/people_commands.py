@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+import yaml
 
 from services.board.entries import write_entries
 from services.board.list_files import Source, read_files
 from services.board.registry_file import word
 from services.board.source_argument import SourceArgument, stop_at
 from sipas.broker import Topics
-from sipas.events import Entry
+from sipas.events import CHANNEL_NAME, Entry
 from sipas.follower import read_whole
+from sipas.hours import Hours
 from sipas.people import PERSON, People
 from sipas.registry import PROVINCE, Registry
 from sipas.settings import KafkaSettings, load_or_exit
-from sipas.tables.lists import Fault, Field, Many, Shape, Thing, one_of, text
+from sipas.tables.lists import Fault, Field, Many, Reading, Shape, Thing, one_of, text
+
+
+def quiet_hours(reading: Reading, node: yaml.Node, path: str) -> str | None:
+    """Hours such as 21:00-06:30, or none."""
+    written = text()(reading, node, path)
+    if written is None:
+        return None
+    try:
+        Hours.parse(written)
+    except ValueError as reason:
+        reading.fault(node, path, f"{written!r} {reason}")
+    return str(written)
+
 
 LISTS = {
     "people": Shape(
@@ -26,6 +41,13 @@ LISTS = {
             "email": Field(text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "is not an e-mail address")),
             "language": Field(one_of("vi", "en"), required=False),
             "leads": Field(Many(text(), least=1)),
+            "role": Field(one_of("head", "department", "chairman", "observer"), required=False),
+            "channels": Field(
+                Many(text(CHANNEL_NAME, "is not email, sms, webhook:<name> or chat:<name>"), least=1), required=False
+            ),
+            "phone": Field(text(r"\+?[0-9][0-9 .]{6,18}[0-9]", "is not a phone number"), required=False),
+            "quiet_hours": Field(quiet_hours, required=False),
+            "digest": Field(one_of("none", "daily", "weekly"), required=False),
         }
     )
 }
@@ -77,4 +99,6 @@ def _contradictions(things: Sequence[Thing], registry: Registry) -> list[Fault]:
             for at, scope in enumerate(thing.fields["leads"])
             if scope not in known
         ]
+        if "sms" in thing.fields.get("channels", ()) and not thing.fields.get("phone"):
+            faults.append(thing.fault(f"{PERSON}/{who}", "channels", "sms needs a phone"))
     return faults

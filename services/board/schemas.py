@@ -350,6 +350,28 @@ class Change(Schema):
     day = fields.Date(required=True)
 
 
+class Decision(Schema):
+    """What a person did about an alert."""
+
+    id = fields.String(required=True)
+    act = _string("acknowledged, noted, acted, snoozed, closed or new-normal", required=True)
+    by = _string("a person's id, or command-line", required=True)
+    at = fields.AwareDateTime(required=True)
+    note = fields.String(required=True)
+    after = fields.Date(
+        required=True,
+        allow_none=True,
+        metadata={"description": "the agency-day after which an end takes effect"},
+    )
+
+
+class Undelivered(Schema):
+    """What reached a person by no channel for an hour, and has not since."""
+
+    person = _string("id of a person", required=True)
+    since = fields.AwareDateTime(required=True, metadata={"description": "when they might have been told"})
+
+
 class Alert(Schema):
     agency = fields.String(required=True)
     method = fields.String(required=True)
@@ -364,7 +386,19 @@ class Alert(Schema):
     criterion = fields.String(required=True, allow_none=True)
     target = fields.Float(required=True, allow_none=True)
     historical = fields.Boolean(required=True, metadata={"description": "recorded afterwards, never mailed"})
+    acknowledged = fields.Nested(Decision, required=True, allow_none=True, metadata={"description": "the first"})
+    notes = fields.List(fields.Nested(Decision), required=True, metadata={"description": "decisions with words"})
+    actions = fields.List(fields.Nested(Decision), required=True)
+    snoozed_until = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "end of the newest snooze, which may be past; null too where new evidence ended it"},
+    )
+    closed = fields.Nested(
+        Decision, required=True, allow_none=True, metadata={"description": "the decision that ended it"}
+    )
     changes = fields.List(fields.Nested(Change), required=True)
+    undelivered = fields.List(fields.Nested(Undelivered), required=True)
 
 
 class Alerts(Schema):

@@ -17,9 +17,9 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.board.working_days import next_working_day
 from sipas.periods import Period
 from sipas.registry import PROVINCE, Agency, Registry
+from sipas.working_days import next_working_day
 
 
 @dataclass(frozen=True, slots=True)

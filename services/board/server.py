@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from gevent.pywsgi import WSGIServer
 from gunicorn.app.base import BaseApplication
@@ -19,15 +19,18 @@ from holidays import country_holidays
 from prometheus_client import multiprocess
 
 from services.board import metrics
+from services.board.alert_forms import FormNonces
 from services.board.alerts import AlertFollower
 from services.board.app import make_app
 from services.board.comments import CommentTopic
 from services.board.figures import Figures
-from services.board.parts import Parts
+from services.board.parts import Leading, Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook, with_tables
-from sipas.broker import Log, Topics, require_fast_checksums
-from sipas.follower import Follower, RegistryFollower, read_whole
+from sipas.alert_links import AlertLinks
+from sipas.alert_records import publish_decision
+from sipas.broker import Log, Publisher, Topics, require_fast_checksums
+from sipas.follower import Follower, PeopleFollower, RegistryFollower, read_whole
 from sipas.ledger import LedgerAway, Ledgers
 from sipas.methods import load_methods
 from sipas.registry import Registry, check_namespace
@@ -35,6 +38,7 @@ from sipas.settings import Address, BoardSettings
 from sipas.telemetry import Reasons, admin_app, logger
 
 REDIS_PATIENCE_S = 60.0
+HEAR_S = 3.0
 WATCH_S = 1.0
 STOP_WITHIN_S = 10
 
@@ -92,10 +96,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         alerts = AlertFollower(settings.bootstrap, settings.namespace)
         scores = Follower(settings.bootstrap, Topics(settings.namespace).results, ScoreBook(), with_tables)
         ledgers = Ledgers(settings.redis_url, settings.namespace)
+        people = PeopleFollower(settings.bootstrap, settings.namespace)
+        publisher = Publisher(settings.bootstrap, client_id="sipas-board")
         registry.start()
+        people.start()
         alerts.start()
         scores.start()
-        threading.Thread(target=_watch, args=(registry, alerts, scores), name="watch", daemon=True).start()
+        threading.Thread(target=_watch, args=(registry, people, alerts, scores), name="watch", daemon=True).start()
 
         def not_ready() -> Reasons:
             try:
@@ -118,6 +125,15 @@ class Server(BaseApplication):  # type: ignore[misc]
                 registry=lambda: registry.current,
                 alerts=lambda: alerts.book,
                 scores=lambda: scores.newest,
+                leading=Leading(
+                    people=lambda: people.newest,
+                    links=AlertLinks(settings.link_secret),
+                    nonces=FormNonces(settings.link_secret),
+                    decide=lambda event: publish_decision(
+                        publisher, settings.namespace, event, service="board", at=event.at
+                    ),
+                    heard=lambda event_id: _hear(alerts, event_id),
+                ),
                 comments=topic.read,
                 figures=Figures(TallyReader(ledgers, self._partitions), methods, settings.publication_minimum),
                 methods=methods,
@@ -132,12 +148,22 @@ class Server(BaseApplication):  # type: ignore[misc]
         )
 
 
-def _watch(registry: RegistryFollower, alerts: AlertFollower, scores: Follower[ScoreBook]) -> None:
-    while registry.alive() and alerts.alive() and scores.alive():
+class Followed(Protocol):
+    """A topic, or several, kept up with."""
+
+    @property
+    def failure(self) -> Exception | None: ...
+    def alive(self) -> bool: ...
+
+
+def _hear(alerts: AlertFollower, event_id: str) -> None:
+    alerts.wait_for(event_id, HEAR_S)
+
+
+def _watch(*followers: Followed) -> None:
+    while all(follower.alive() for follower in followers):
         time.sleep(WATCH_S)
-    _log.critical(
-        "a topic is no longer followed", registry=registry.alive(), alerts=alerts.alive(), scores=scores.alive()
-    )
+    _log.critical("a topic is no longer followed", reasons=[str(one.failure) for one in followers if one.failure])
     os._exit(1)
 
 

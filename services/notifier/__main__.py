@@ -6,19 +6,30 @@ judgement. An error in either ends the process; the supervisor starts it again.
 
 from __future__ import annotations
 
+import random
 import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any, Protocol
 
+from holidays import country_holidays
+
+from services.notifier.channels.all_channels import channels_of
+from services.notifier.composing import Composer
 from services.notifier.courier import Courier
+from services.notifier.courier_record import CourierRecord
+from services.notifier.endings import Endings, with_endings
 from services.notifier.judge_loop import Judge
-from services.notifier.mailer import TIMEOUT_S, Mailer
+from services.notifier.mailer import TIMEOUT_S
 from services.notifier.message import load_words
+from services.notifier.outgoing import Manner
 from services.notifier.record import AlertLog
+from services.notifier.sending import Sender
+from services.notifier.working_time import Calendar
+from sipas.alert_links import AlertLinks
 from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
 from sipas.follower import Follower, PeopleFollower, RegistryFollower
 from sipas.ledger import LedgerAway, Ledgers
@@ -42,14 +53,28 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def manner_of(settings: NotifierSettings) -> Manner:
+    """How leaders are told here."""
+    return Manner(
+        calendar=Calendar(settings.zone, country_holidays("VN"), settings.office_hours),
+        quiet=settings.quiet_hours,
+        confirmed_waits=settings.confirmed_waits,
+        group_wait=timedelta(seconds=settings.group_wait_s),
+        above_every=timedelta(hours=settings.above_hours),
+        escalate_after=timedelta(hours=settings.escalation_hours),
+    )
+
+
 def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follower[Any]]]:
     """Make every client and hand it to who needs it. Raises what says why the process cannot start."""
     topics = Topics(settings.namespace)
     kafka = Log(settings.bootstrap)
     registry = RegistryFollower(settings.bootstrap, settings.namespace)
     people = PeopleFollower(settings.bootstrap, settings.namespace)
+    decisions = Follower(settings.bootstrap, topics.decisions, Endings(), with_endings)
     registry.start()
     people.start()
+    decisions.start()
     check_namespace(registry.newest.facts, settings, kafka.partition_count(topics.tallies))
     ledgers = Ledgers(settings.redis_url, settings.namespace)
     ledgers.wait_until_ready(REDIS_PATIENCE_S)
@@ -67,6 +92,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
         publisher=publisher,
         ledgers=ledgers,
         record=AlertLog(settings.bootstrap, settings.namespace),
+        endings=lambda: decisions.newest,
         registry=lambda: registry.newest,
         demo=settings.demo,
         zone=settings.zone,
@@ -86,17 +112,26 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
         kafka=Log(settings.bootstrap),
         publisher=publisher,
         ledgers=ledgers,
-        record=AlertLog(settings.bootstrap, settings.namespace),
+        record=CourierRecord(settings.bootstrap, settings.namespace),
         registry=lambda: registry.current,
         people=lambda: people.newest,
-        methods=load_methods(),
-        words=load_words(),
-        mailer=Mailer(settings.smtp_url, settings.mail_from),
-        board_url=settings.board_url,
-        demo=settings.demo,
+        compose=Composer(
+            registry=lambda: registry.current,
+            methods=load_methods(),
+            words=load_words(),
+            links=AlertLinks(settings.link_secret),
+            board_url=settings.board_url,
+            escalation_hours=settings.escalation_hours,
+            demo=settings.demo,
+        ),
+        sender=Sender(
+            channels_of(settings.smtp_url, settings.mail_from, settings.channels), now=now, chance=random.random
+        ),
+        manner=manner_of(settings),
+        digest_time=settings.digest_time,
         now=now,
     )
-    return judge, courier, (registry, people)
+    return judge, courier, (registry, people, decisions)
 
 
 def main() -> int:
@@ -139,7 +174,7 @@ def run(loops: Mapping[str, Loop], followers: Sequence[Follower[Any]], stopping:
         thread.start()
     while not stopping.wait(1.0):
         if not all(follower.alive() for follower in followers):
-            log.error("the registry or the people are no longer followed, the process ends")
+            log.error("the registry, the people or the decisions are no longer followed, the process ends")
             failed.set()
             stopping.set()
     if failed.is_set():

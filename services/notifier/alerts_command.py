@@ -1,57 +1,26 @@
-"""`sipas alerts`: what leaders were told, as the log has it."""
+"""`sipas alerts`: what leaders were told, and its subcommands, each in a file of its own and added here."""
 
 from __future__ import annotations
 
-import json
-
 import click
-import msgspec
 
-from services.notifier.record import AlertLog
-from sipas.events import AlertChanged, Delivered, Measured
-from sipas.settings import KafkaSettings, load_or_exit
+from services.notifier.alerts_listing import list_, list_alerts
+from services.notifier.decision_commands import COMMANDS
+from services.notifier.expected_command import expected
+from services.notifier.silence_commands import silence
 
 
-@click.command("alerts")
+@click.group("alerts", invoke_without_command=True)
 @click.option("--agency", metavar="ID", help="only this agency")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
-def alerts(agency: str | None, as_json: bool) -> None:
-    """List every change of state and each delivery. People stand here only by id."""
-    settings = load_or_exit(KafkaSettings)
-    read = AlertLog(settings.bootstrap, settings.namespace)
-    read.catch_up()
-    read.close()
-    deliveries: dict[str, list[Delivered]] = {}
-    for delivery in read.deliveries.values():
-        deliveries.setdefault(delivery.alert_id, []).append(delivery)
-    shown = [alert for alert in read.alerts.values() if agency in (None, alert.agency)]
-    for alert in shown:
-        of_alert = deliveries.get(alert.id, [])
-        click.echo(_as_json(alert, of_alert) if as_json else _as_text(alert, of_alert))
-    if not shown and not as_json:
-        click.echo("no alerts")
+@click.pass_context
+def alerts(context: click.Context, agency: str | None, as_json: bool) -> None:
+    """List every change of state, each delivery and what was decided. People stand here only by id."""
+    if context.invoked_subcommand is None:
+        list_alerts(agency, as_json=as_json)
+    elif agency is not None or as_json:
+        raise click.UsageError(f"options of {context.invoked_subcommand} stand after its name")
 
 
-def _as_json(alert: AlertChanged, deliveries: list[Delivered]) -> str:
-    delivered = [msgspec.to_builtins(delivery) for delivery in deliveries]
-    return json.dumps({**msgspec.to_builtins(alert), "delivered": delivered}, ensure_ascii=False)
-
-
-def _as_text(alert: AlertChanged, deliveries: list[Delivered]) -> str:
-    level = f"target {alert.target}" if alert.before is None else _measured(alert.before)
-    notes = ["historical, never mailed"] if alert.historical else []
-    if told_with := alert.state.get("told_with"):
-        notes.append(f"told with {told_with}")
-    first = (
-        f"{alert.day}  {alert.agency}  {alert.method}  {alert.rule} {alert.kind}  {level} -> {_measured(alert.after)}"
-    )
-    lines = ["  ".join([first, *(f"({note})" for note in notes)])]
-    lines += [f"    told {one.person} by {one.channel} at {one.at:%Y-%m-%d %H:%M}Z" for one in deliveries]
-    return "\n".join(lines)
-
-
-def _measured(measured: Measured | None) -> str:
-    if measured is None:
-        return "-"
-    interval = "" if measured.interval is None else f" [{measured.interval[0]:.2f}, {measured.interval[1]:.2f}]"
-    return f"{measured.percent:.2f}{interval} n={measured.responses}"
+for command in (list_, *COMMANDS, silence, expected):
+    alerts.add_command(command)

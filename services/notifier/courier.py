@@ -1,80 +1,64 @@
-"""Tell leaders what `alerts` says, each of it once as far as a mail server allows.
+"""Tell leaders what `alerts` says, each of it once as far as a channel allows.
 
 The argument:
 
-1. One member of the group owns `alerts` and `decisions` together. Both positions and the queue of messages lie in the
-   courier's ledger and move in one guarded commit: an alert is queued for its leaders, or it is read again.
-2. A message's id is alert, person, channel: the same however often it is queued. Once a channel has accepted it,
-   `Delivered` is written to `alerts` and acknowledged, and only then it leaves the queue. A crash in between sends it
-   again, with the same Message-ID: at least once.
-3. `alerts` wins over the ledger. When the partitions are taken over it is read to its end, and what it says was
-   delivered is not sent, whatever the queue holds. So a Redis that comes back older, or empty, mails nobody twice.
-   An empty ledger does not route anew what was raised more than `REBUILT_DAYS` ago: leaders change, and a new one must
-   not get last year's alerts.
-4. What is historical, or said by another message, is logged and never sent.
+1. One member of the group owns `alerts` and `decisions` together. Both positions and what is to be told (`Item`: a
+   change, a person) lie in the courier's ledger and move in one guarded commit: a change is queued for its leaders, or
+   it is read again.
+2. What goes when, and with what else, is planned anew from items, record and time (`outgoing`). Before a message is
+   handed to a channel, it is written down as it is, with its id: after a crash the same goes again, not another mix.
+   Only what was surely not accepted is planned again with what has come since.
+3. Once a channel has accepted it, `Delivered` is written to `alerts` and acknowledged, with all changes that it said,
+   and only then it and they leave the ledger. A crash in between sends it again, with the same id: at least once.
+4. `alerts` and `decisions` win over the ledger. They are read to their ends before anything is sent, and what they say
+   was delivered, withheld or answered is not said, whatever the ledger holds. So a Redis that comes back older, or
+   empty, tells nobody twice. An empty ledger does not route anew what was raised more than `REBUILT_DAYS` ago: leaders
+   change, and a new one must not get last year's alerts.
+5. Another owner is noticed before anything is sent: whoever takes over leaves its name in the ledger.
+6. What is historical, or said by another message, is logged and never sent.
 
-A mail server that is away stops nothing: messages stay queued, are tried again with growing pauses, and a metric and
-the log say so. The places of what comes later: acknowledgement and silence (read from `decisions` in `_take`),
-escalation (timers beside the queue), quiet hours and grouping (in `_due`), other channels (beside the mailer).
+Escalation and digests go by the wall clock; nothing of them is stored, for the record and the time say what is due.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
+from uuid import uuid4
 
 from services.notifier import metrics
-from services.notifier.mailer import Mailer, MessageRefused, ServerAway
-from services.notifier.message import Words, compose
-from services.notifier.record import AlertLog
+from services.notifier.composing import Compose, Said
+from services.notifier.courier_record import CourierRecord
+from services.notifier.digests import Contents, Digest, contents_of, digests_due
+from services.notifier.outgoing import Held, Item, Manner, Outgoing, View, plan
+from services.notifier.routing import routes
+from services.notifier.sending import NEXT_CHANNEL_AFTER, Sender
+from sipas.alert_book import Alert
 from sipas.broker import GroupReader, Log, Partition, Publisher, Record, Topics
-from sipas.events import AlertChanged, Delivered, encode, headers
+from sipas.events import AlertChanged, Delivered, Undelivered, Withheld, encode, headers
 from sipas.ledger import Ledgers, Moved, Writes
-from sipas.methods import Method
-from sipas.people import People, Person
+from sipas.people import People, Person, scopes_of
 from sipas.registry import PROVINCE, Registry
 from sipas.telemetry import logger
 
 LEDGER = "courier"
-EMAIL = "email"
-TOLD = ("possible", "confirmed", "recovered")
 REBUILT_DAYS = 7
 AT_ONCE = 10
 CHECK_EVERY = timedelta(seconds=1)
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-LONGEST_PAUSE = {"server": timedelta(minutes=1), "message": timedelta(hours=1)}
 
 log = logger("courier")
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """A message that no channel has accepted yet. Ids only: names and addresses are joined when it is sent."""
+class Attempt:
+    """A message that may go now. `written`: it lies in the ledger from before, and may have been accepted."""
 
-    alert_id: str
-    person: str
-    channel: str
-    at: str
-
-    @property
-    def id(self) -> str:
-        """The same however often it is queued."""
-        return f"{self.alert_id}/{self.person}/{self.channel}"
-
-
-@dataclass
-class Pause:
-    """How long to wait after failures."""
-
-    longest: timedelta
-    until: datetime = LONG_AGO
-    failures: int = 0
-
-    def fail(self, now: datetime) -> None:
-        self.until = now + min(timedelta(seconds=2 ** min(self.failures, 20)), self.longest)
-        self.failures += 1
+    message: Outgoing
+    since: datetime
+    digest: Digest | None = None
+    written: bool = False
 
 
 class Courier:
@@ -88,14 +72,13 @@ class Courier:
         kafka: Log,
         publisher: Publisher,
         ledgers: Ledgers,
-        record: AlertLog,
+        record: CourierRecord,
         registry: Callable[[], Registry],
         people: Callable[[], People],
-        methods: Mapping[str, Method],
-        words: Mapping[str, Words],
-        mailer: Mailer,
-        board_url: str,
-        demo: bool,
+        compose: Compose,
+        sender: Sender,
+        manner: Manner,
+        digest_time: time,
         now: Callable[[], datetime],
     ) -> None:
         topics = Topics(namespace)
@@ -105,23 +88,24 @@ class Courier:
         self._kafka = kafka
         self._publisher = publisher
         self._slot = ledgers.slot(LEDGER, 0)
-        self._queue_key = self._slot.key("queue")
+        self._queue_key, self._written_key = self._slot.key("queue"), self._slot.key("written")
         self._record = record
         self._registry = registry
         self._people = people
-        self._methods = methods
-        self._words = words
-        self._mailer = mailer
-        self._board_url = board_url
-        self._demo = demo
+        self._compose = compose
+        self._sender = sender
+        self._manner = manner
+        self._digest_time = digest_time
         self._now = now
+        self._me = uuid4().hex
         self._assigned: set[Partition] = set()
         self._next_offset: int | None = None
         self._adopt_until = 0
-        self._queue: dict[str, Queued] = {}
-        self._server = Pause(LONGEST_PAUSE["server"])
-        self._refused: dict[str, Pause] = {}
-        self._check_at = now()
+        self._items: dict[str, Item] = {}
+        self._written: dict[str, tuple[Outgoing, str]] = {}
+        """Messages that a channel may have accepted, by id, with since when they are due, as ISO text."""
+        self._nothing_to_say: set[tuple[str, str]] = set()
+        self._check_at = self._plan_at = now()
 
     @property
     def owns(self) -> bool:
@@ -133,19 +117,25 @@ class Courier:
     def step(self) -> None:
         """Poll, queue what is to be told, send what is due."""
         polled = self._reader.poll(0.2)
+        metrics.TURNED.set(self._now().timestamp())
         revoked, assigned = self._reader.take_revoked(), self._reader.take_assigned()
         self._assigned = (self._assigned - revoked) | assigned
         if assigned or revoked:
-            self._next_offset, self._queue = None, {}
+            self._let_go()
+        metrics.OWNER.set(self.owns)
         if not {self._alerts, self._decisions} <= self._assigned:
             return
         if self._next_offset is None:
             self._open()
         elif polled:
             self._take(polled.get(self._alerts, []), polled.get(self._decisions, []))
-        if self._now() >= self._check_at:
-            self._check()
-        self._deliver()
+        now = self._now()
+        if not now < self._check_at <= now + CHECK_EVERY:
+            self._check_at = now + CHECK_EVERY
+            self._is_ours()
+        if self.owns and not now < self._plan_at <= now + CHECK_EVERY:
+            self._plan_at = now + CHECK_EVERY
+            self._deliver()
 
     def close(self) -> None:
         """Leave the group."""
@@ -153,8 +143,11 @@ class Courier:
 
     # --- taking over ------------------------------------------------------------------------------------------
 
+    def _let_go(self) -> None:
+        self._next_offset, self._items, self._written = None, {}, {}
+
     def _open(self) -> None:
-        """Read the ledger, adopt what `alerts` says was delivered, go on where both logs stand."""
+        """Read the ledger, adopt what the record says, go on where both logs stand."""
         starts, ends = {}, {}
         for partition in (self._alerts, self._decisions):
             [(starts[partition], ends[partition])] = self._kafka.bounds(partition.topic, [0]).values()
@@ -164,29 +157,36 @@ class Courier:
             log.warning("alerts or decisions are not those that the ledger knows, starting over")
             # refused: another owner was faster; the error ends this process, and its next life reads what stands
             position = {"next_offset": starts[self._alerts], **fresh}
-            self._slot.commit(int(stored["next_offset"]), position, Writes(unlinked=[self._queue_key]))
+            unlinked = [self._queue_key, self._written_key]
+            self._slot.commit(int(stored["next_offset"]), position, Writes(unlinked=unlinked))
+        self._slot.note({"owner": self._me})
         self._record.catch_up()
-        kept, [queue] = self._slot.snapshot([self._queue_key])
+        kept, [queue, written] = self._slot.snapshot([self._queue_key, self._written_key])
         if kept is None:
             self._open()  # flushed between two commands
             return
         self._next_offset, self._adopt_until = int(kept["next_offset"]), int(kept["adopt_until"])
-        queued = sorted((Queued(**json.loads(text)) for text in queue.values()), key=lambda one: one.at)
-        self._queue = {one.id: one for one in queued}
+        # what an older program left there is not read: it is in the record
+        found = [Item(**fields) for fields in map(json.loads, queue.values()) if "change" in fields]
+        self._items = {one.id: one for one in sorted(found, key=lambda one: one.at)}
+        self._written = {id_: _from_text(text) for id_, text in written.items()}
         self._reader.start(self._alerts, self._next_offset)
         self._reader.start(self._decisions, int(kept["decisions_next"]))
-        log.info("telling leaders", next_offset=self._next_offset, queued=len(self._queue))
+        self._plan_at = self._now()
+        log.info("telling leaders", next_offset=self._next_offset, queued=len(self._items), written=len(self._written))
 
-    def _check(self) -> None:
-        """Notice a Redis that was emptied or set back, or another owner, before anything is sent."""
-        self._check_at = self._now() + CHECK_EVERY
+    def _is_ours(self) -> bool:
+        """Whether the ledger is still as this process left it; else it was emptied or set back, or another's."""
         position = self._slot.position()
+        if position is not None and position.get("owner") not in {self._me, None}:
+            log.warning("another process tells leaders now")
+            self._let_go()
+            return False
         if position is None or int(position["next_offset"]) != self._next_offset:
             log.warning("the ledger moved without us")
             self._open()
-        metrics.QUEUE.set(len(self._queue))
-        oldest = min((datetime.fromisoformat(one.at) for one in self._queue.values()), default=None)
-        metrics.OLDEST.set(0 if oldest is None else (self._now() - oldest).total_seconds())
+            return False
+        return True
 
     # --- routing ----------------------------------------------------------------------------------------------
 
@@ -195,161 +195,256 @@ class Courier:
         expected = self._next_offset
         alerts = [record for record in alerts if record.offset >= expected]
         position: dict[str, str | int] = {"next_offset": expected}
-        queued: dict[str, Queued] = {}
-        if alerts:
+        queued: dict[str, Item] = {}
+        if alerts or decisions:
             self._record.catch_up()
+            self._plan_at = self._now()
+        if alerts:
             position["next_offset"] = alerts[-1].offset + 1
             for record in alerts:
-                if (alert_id := self._record.first_at.get(record.offset)) is not None:
-                    for message in self._routed(self._record.alerts[alert_id], record):
-                        queued[message.id] = message
+                if (change_id := self._record.first_at.get(record.offset)) is not None:
+                    for item in self._routed(self._record.changes[change_id], record.offset):
+                        queued[item.id] = item
         if decisions:
             position["decisions_next"] = decisions[-1].offset + 1
         if len(position) == 1 and position["next_offset"] == expected:
             return
-        fields = {id_: json.dumps(asdict(message)) for id_, message in queued.items()}
-        if self._commit(expected, position, Writes(fields={self._queue_key: fields})):
-            self._next_offset = int(position["next_offset"])
-            self._queue.update(queued)
+        fields = {id_: json.dumps(asdict(item)) for id_, item in queued.items()}
+        if self._commit(position, Writes(fields={self._queue_key: fields})):
+            self._items.update(queued)
 
-    def _commit(self, expected: int, position: Mapping[str, str | int], writes: Writes) -> bool:
+    def _commit(self, position: Mapping[str, str | int], writes: Writes) -> bool:
+        assert self._next_offset is not None  # noqa: S101 - only who owns the ledger writes
         try:
-            self._slot.commit(expected, position, writes)
+            self._slot.commit(self._next_offset, position, writes)
         except Moved:
             metrics.REFUSED_COMMITS.labels(LEDGER).inc()
             log.warning("another position than expected, reading the ledger again")
             self._open()
             return False
+        self._next_offset = int(position["next_offset"])
         return True
 
-    def _routed(self, alert: AlertChanged, record: Record) -> list[Queued]:
-        """The messages that an alert asks for and that were not delivered yet."""
-        told_with = alert.state.get("told_with")
+    def _routed(self, change: AlertChanged, offset: int) -> list[Item]:
+        """What is to be told of a change and was not told yet."""
+        told_with = change.state.get("told_with")
         log.info(
             "alert",
-            id=alert.id,
-            agency=alert.agency,
-            rule=alert.rule,
-            kind=alert.kind,
-            day=alert.day.isoformat(),
-            before=alert.before and alert.before.percent,
-            after=alert.after and alert.after.percent,
-            responses=alert.after and alert.after.responses,
-            target=alert.target,
-            historical=alert.historical,
+            id=change.id,
+            agency=change.agency,
+            rule=change.rule,
+            kind=change.kind,
+            day=change.day.isoformat(),
+            before=change.before and change.before.percent,
+            after=change.after and change.after.percent,
+            responses=change.after and change.after.responses,
+            target=change.target,
+            historical=change.historical,
             told_with=told_with,
         )
-        if alert.historical or told_with is not None or alert.kind not in TOLD:
+        if change.historical or told_with is not None:
             return []
-        age = self._now() - datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        if record.offset < self._adopt_until and age > timedelta(days=REBUILT_DAYS):
+        came = self._record.came[change.id]
+        if offset < self._adopt_until and self._now() - came > timedelta(days=REBUILT_DAYS):
             return []
-        leaders = self._leaders(alert.agency)
-        if not leaders:
+        agencies = self._registry().agencies
+        found = routes(change, self._alert_with(change), scopes_of(change.agency, agencies), self._people())
+        if not found:
             metrics.UNROUTED.inc()
-            log.warning("nobody leads the agency, the alert is told to nobody", id=alert.id, agency=alert.agency)
-        at = self._now().isoformat()
-        messages = [Queued(alert.id, person.id, EMAIL, at) for person in leaders]
-        return [one for one in messages if one.id not in self._record.deliveries]
+            log.warning("nobody leads the agency, the alert is told to nobody", id=change.id, agency=change.agency)
+        items = [Item(change.id, route.person.id, route.lane, came.isoformat()) for route in found]
+        return [one for one in items if not self._record.told.knows(one.person, one.change, one.lane)]
 
-    def _leaders(self, agency_id: str) -> tuple[Person, ...]:
-        agency = self._registry().agency(agency_id)
-        if agency is not None:
-            return self._people().leading(agency)
-        return tuple(person for person in self._people().by_id.values() if PROVINCE in person.leads)
+    def _alert_with(self, change: AlertChanged) -> Alert:
+        """The alert as it stood with the change, though more may be known by now."""
+        alert = self._record.book.alerts[self._record.book.key_by_change[change.id]]
+        place = next(at for at, one in enumerate(alert.changes) if one.id == change.id)
+        return Alert(alert.changes[: place + 1], alert.decisions, alert.told)
 
     # --- sending ----------------------------------------------------------------------------------------------
 
-    def _due(self) -> list[Queued]:
-        now = self._now()
-        if now < self._server.until:
-            return []
-        return [
-            one for one in self._queue.values() if one.id not in self._refused or now >= self._refused[one.id].until
-        ]
-
     def _deliver(self) -> None:
-        due = self._due()
-        if due:
-            # another owner, or an earlier life of this one, may have sent them
-            self._check()
-            self._record.catch_up()
-        for message in due[:AT_ONCE]:
-            if message.id in self._queue and not self._send(message):
-                return
+        """Plan, and hand over what may go now, the oldest first."""
+        attempts = self._attempts()
+        overdue = [attempt for attempt in attempts if self._is_news(attempt)]
+        if not (overdue or any(self._usable(attempt) for attempt in attempts)) or not self._is_ours():
+            return
+        # another owner, or an earlier life of this one, may have sent them
+        self._record.catch_up()
+        for attempt in overdue:
+            self._say_overdue(attempt.message, attempt.since)
+        tried = 0
+        for attempt in self._attempts():
+            if tried < AT_ONCE and self._usable(attempt):
+                tried += 1
+                if not self._try(attempt):
+                    return
+        if tried == AT_ONCE:
+            self._plan_at = self._now()
 
-    def _send(self, message: Queued) -> bool:
-        """Send one message; False when the server is away and the others need not be tried."""
+    def _attempts(self) -> list[Attempt]:
+        """What is due, what was handed over before and not heard of first."""
+        now, told = self._now(), self._record.told
+        for message, since in list(self._written.values()):
+            known = [told.knows(message.person, change, message.lane) for change in (*message.said, *message.also)]
+            if all(known) or message.person not in self._people().by_id:
+                self._settle(message, since)
+        written = [
+            Attempt(message, datetime.fromisoformat(since), written=True) for message, since in self._written.values()
+        ]
+        bound = {id_ for attempt in written for id_ in attempt.message.items}
+        free = [item for item in self._items.values() if item.id not in bound]
+        view = View(self._record.book, told, self._people(), self._registry().agencies)
+        planned = plan(free, view, self._manner, now)
+        self._forget(planned.gone)
+        for held in planned.withheld:
+            self._withhold(held)
+        found = [*written, *(Attempt(one.message, one.since) for one in planned.due), *self._digests(now)]
+        late = [attempt for attempt in found if now - attempt.since > NEXT_CHANNEL_AFTER]
+        metrics.QUEUE.set(len(self._items))
+        metrics.OLDEST.set(max(((now - attempt.since).total_seconds() for attempt in found), default=0))
+        metrics.UNDELIVERABLE.set(len(late))
+        return found
+
+    def _digests(self, now: datetime) -> list[Attempt]:
+        calendar, people = self._manner.calendar, self._people().by_id
+        subscribed = [person for person in people.values() if person.digest != "none"]
+        found = []
+        for digest in digests_due(subscribed, self._record.told, calendar, self._digest_time, now):
+            quiet = self._manner.quiet_hours_of(people[digest.person])
+            if (digest.person, digest.name) in self._nothing_to_say or calendar.next_allowed(now, quiet) > now:
+                continue
+            message = Outgoing(kind=digest.kind, lane="own", person=digest.person, said=(digest.name,), also=())
+            found.append(Attempt(message, min(calendar.next_allowed(digest.until, quiet), now), digest))
+        return found
+
+    def _usable(self, attempt: Attempt) -> bool:
+        person = self._people().by_id.get(attempt.message.person)
+        return person is not None and bool(self._sender.usable(person, attempt.since))
+
+    def _try(self, attempt: Attempt) -> bool:
+        """Write the message down, hand it over, record who accepted it; False where another has the ledger."""
+        message, since = attempt.message, attempt.since.isoformat()
         person = self._people().by_id.get(message.person)
-        alert = self._record.alerts.get(message.alert_id)
-        if message.id in self._record.deliveries or person is None or alert is None:
-            if message.id not in self._record.deliveries:
-                log.warning("the person or the alert was erased, the message is dropped", alert=message.alert_id)
-            self._forget(message)
+        if person is None:
             return True
-        composed = compose(
-            alert,
-            self._words[person.language],
-            language=person.language,
-            agency=self._agency_name(alert.agency, person.language),
-            criterion=self._criterion_name(alert, person.language),
-            board_url=self._board_url,
-            demo=self._demo,
-        )
-        try:
-            self._mailer.send(message.id, person.email, composed, self._now())
-        except ServerAway as reason:
-            self._server.fail(self._now())
-            metrics.DELIVERY_FAILURES.labels("server").inc()
-            log.error("the mail server is away, messages wait", why=str(reason), queued=len(self._queue))  # noqa: TRY400
+        said = self._said(attempt, person)
+        if attempt.digest is not None:
+            # its id and what it says follow from its day: there is nothing to write down
+            if attempt.digest.kind == "digest-daily" and said.contents.empty:
+                self._nothing_to_say.add((person.id, attempt.digest.name))
+                return True
+        elif not attempt.written and not self._write_down(message, since):
             return False
-        except MessageRefused as reason:
-            self._refused.setdefault(message.id, Pause(LONGEST_PAUSE["message"])).fail(self._now())
-            metrics.DELIVERY_FAILURES.labels("message").inc()
-            log.error(  # noqa: TRY400 - the place says enough
-                "the mail server refuses a message, it waits", why=str(reason), alert=alert.id, person=person.id
-            )
-            return True
-        self._server = Pause(LONGEST_PAUSE["server"])
+        composed, payloads = self._compose(said, person, self._manner.calendar.local(self._now()))
+        sent = self._sender.send(message, person, composed, payloads, attempt.since)
+        if sent.channel is not None:
+            self._delivered(message, person, sent.channel, composed.subject)
+            self._settle(message, since)
+        elif not sent.perhaps_taken and not attempt.written:
+            self._unwrite(message, since)
+        return True
+
+    def _said(self, attempt: Attempt, person: Person) -> Said:
+        record, digest = self._record, attempt.digest
+        if digest is None:
+            contents = Contents(tuple(record.changes[id_] for id_ in attempt.message.said), ())
+        else:
+            contents = contents_of(digest, person, record.book, self._registry().agencies, record.came)
+        return Said(attempt.message.kind, contents, digest, record.book, record.came)
+
+    def _write_down(self, message: Outgoing, since: str) -> bool:
+        fields = {message.id(""): _as_text(message, since)}
+        if not self._commit({"next_offset": str(self._next_offset)}, Writes(fields={self._written_key: fields})):
+            return False
+        self._written[message.id("")] = (message, since)
+        return True
+
+    def _unwrite(self, message: Outgoing, since: str) -> None:
+        self._slot.settle(self._written_key, {message.id(""): _as_text(message, since)})
+        self._written.pop(message.id(""), None)
+
+    def _settle(self, message: Outgoing, since: str) -> None:
+        """The message and what it said leave the ledger."""
+        self._forget(self._items[id_] for id_ in message.items if id_ in self._items)
+        self._unwrite(message, since)
+
+    def _forget(self, items: Iterable[Item]) -> None:
+        marks = {item.id: json.dumps(asdict(item)) for item in items}
+        self._slot.settle(self._queue_key, marks)
+        for id_ in marks:
+            self._items.pop(id_, None)
+
+    def _delivered(self, message: Outgoing, person: Person, channel: str, subject: str) -> None:
+        first, *more = (*message.said, *message.also)
+        change = self._record.changes.get(first)
         event = Delivered(
-            message_id=message.id,
-            alert_id=alert.id,
-            agency=alert.agency,
+            message_id=message.id(channel),
+            alert_id=first,
+            agency=PROVINCE if change is None else change.agency,
             person=person.id,
-            channel=message.channel,
+            channel=channel,
             at=self._now(),
-            subject=composed.subject,
+            subject=subject,
+            also=tuple(more),
         )
+        self._publish(event, event.message_id)
+        # known before it is read from the topic, so that the next plan does not say it again
+        self._record.told.add([event])
+        metrics.DELIVERED.labels(channel).inc()
+        log.info("told", message=event.message_id, kind=message.kind, changes=len(more) + 1, channel=channel)
+
+    def _is_news(self, attempt: Attempt) -> bool:
+        """Whether it is overdue and nobody was told so. A digest is no alert's, and tomorrow there is another."""
+        key = (attempt.message.person, attempt.message.said[0])
+        late = self._now() - attempt.since > NEXT_CHANNEL_AFTER
+        return late and attempt.digest is None and key not in self._record.told.overdue
+
+    def _say_overdue(self, message: Outgoing, since: datetime) -> None:
+        first, *more = (*message.said, *message.also)
+        event = Undelivered(
+            alert_id=first,
+            also=tuple(more),
+            agency=self._record.changes[first].agency,
+            person=message.person,
+            since=since,
+            at=self._now(),
+        )
+        self._publish(event, f"undelivered/{first}/{message.person}")
+        self._record.told.add([event])
+        log.error("no channel has reached a person for an hour", person=message.person, changes=len(more) + 1)
+
+    def _withhold(self, held: Held) -> None:
+        first, *more = held.changes
+        event = Withheld(
+            alert_id=first,
+            also=tuple(more),
+            agency=held.agency,
+            person=held.person,
+            reason=held.reason,
+            at=self._now(),
+        )
+        self._publish(event, f"withheld/{first}/{held.person}")
+        self._record.told.add([event])
+        metrics.WITHHELD.labels(held.reason).inc()
+        log.info("withheld", alert=first, person=held.person, reason=held.reason)
+        self._forget([one for one in self._items.values() if one.person == held.person and one.change in held.changes])
+
+    def _publish(self, event: Delivered | Withheld | Undelivered, event_id: str) -> None:
         self._publisher.publish(
             self._alerts.topic,
             encode(event),
-            key=alert.agency,
-            headers=headers(event, event_id=message.id, source=f"/{self._namespace}/notifier", at=self._now()),
+            key=event.agency,
+            headers=headers(event, event_id=event_id, source=f"/{self._namespace}/notifier", at=self._now()),
             partition=0,
         )
-        self._forget(message)
-        metrics.DELIVERED.labels(message.channel).inc()
-        log.info("told", alert=alert.id, person=person.id, channel=message.channel)
-        return True
 
-    def _forget(self, message: Queued) -> None:
-        self._slot.settle(self._queue_key, {message.id: json.dumps(asdict(message))})
-        self._queue.pop(message.id, None)
-        self._refused.pop(message.id, None)
 
-    def _agency_name(self, agency_id: str, language: str) -> str:
-        agency = self._registry().agency(agency_id)
-        if agency is None:
-            return agency_id
-        return agency.name.vi if language == "vi" else agency.name.en
+def _as_text(message: Outgoing, since: str) -> str:
+    return json.dumps({**asdict(message), "since": since})
 
-    def _criterion_name(self, alert: AlertChanged, language: str) -> str | None:
-        """A factor's name where the criterion is all of it, else the question."""
-        method = self._methods.get(alert.method)
-        criterion = next((one for one in method.criteria if one.code == alert.criterion), None) if method else None
-        if method is None or criterion is None:
-            return alert.criterion
-        alone = list(method.factor_of.values()).count(criterion.factor) == 1
-        factor = next(one for one in method.factors if one.code == criterion.factor)
-        name = factor.name if alone else criterion.question
-        return name.vi if language == "vi" else name.en
+
+def _from_text(text: str) -> tuple[Outgoing, str]:
+    fields = json.loads(text)
+    since = fields.pop("since")
+    return Outgoing(**(fields | {"said": tuple(fields["said"]), "also": tuple(fields["also"])})), since

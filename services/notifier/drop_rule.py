@@ -6,7 +6,8 @@ with `Rule.target` set, the same code watches a fixed level. Rule, promise and l
 Invariants:
 - The state is a fold over the totals of reporting days. `judge` looks at an open day and leaves no trace
   unless an alert opens or is confirmed, so it does not matter how often anybody looks.
-- An alert once raised stands. Folding history again adopts the recorded facts and decides nothing.
+- An alert once raised stands. Folding history again adopts the recorded facts and decides nothing. What people decided
+  is adopted on its day like a fact, so that folding from scratch and going on come to the same state.
 - The evidence R of a drop is kept as ln(1 + R): during a long alert R itself would overflow.
 
 One-letter names in the comments are those of docs/drop-rule.md.
@@ -16,11 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
-from fractions import Fraction
+from dataclasses import asdict, astuple, dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, Self
 
-Kind = Literal["possible", "confirmed", "recovered"]
+Kind = Literal["possible", "confirmed", "recovered", "follow-up", "reminder"]
+"""The last two change no state: they say how an alert stands."""
 Phase = Literal["warming", "normal", "possible", "confirmed"]
 Interval = tuple[float, float]
 
@@ -28,7 +30,16 @@ DROPS = 4
 _BEFORE_Z = 1.96
 # The level at an alert is chosen for being low: its ordinary 95 % interval covered 41-91 %, this one 93-99 %.
 _AFTER_Z = 3.0
-_KIND_ORDER: Mapping[Kind, int] = {"possible": 0, "confirmed": 1, "recovered": 2}
+_ROUNDING = 1e-9
+_KIND_ORDER: Mapping[str, int] = {
+    "possible": 0,
+    "confirmed": 1,
+    "recovered": 2,
+    "follow-up": 3,
+    "reminder": 4,
+    "closed": 5,
+    "new-normal": 5,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Rule:
     @property
     def drops(self) -> tuple[float, ...]:
         """d_j: the drops that are looked for."""
-        return tuple(2**j * self.smallest_drop for j in range(DROPS))
+        return _drops(self.smallest_drop)
 
     @property
     def alarm_evidence(self) -> float:
@@ -114,8 +125,9 @@ class Day:
 
         Summed exactly and rounded once, so that neither order nor sharding of the sheets shows.
         """
-        satisfied = sum((Fraction(k * sheets, m) for (k, m), sheets in cells.items()), Fraction(0))
-        return cls(day, sum(cells.values()), float(satisfied))
+        whole = math.lcm(*(m for _, m in cells))
+        satisfied = sum(k * sheets * (whole // m) for (k, m), sheets in cells.items())
+        return cls(day, sum(cells.values()), satisfied / whole)
 
     @property
     def mean(self) -> float:
@@ -144,7 +156,10 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A raised alert: its drop j*, the evidence that opened it, and what speaks for recovery (V)."""
+    """A raised alert: its drop j*, the evidence that opened it, and what speaks for recovery (V).
+
+    `weight`, `satisfied`: W and S of the days since it was opened alone, for the day that they are declared normal.
+    """
 
     opened: int
     drop_index: int
@@ -152,6 +167,8 @@ class Alert:
     confirmed: int | None = None
     recovery: float = 0.0
     run: Stretch | None = None
+    weight: float = 0.0
+    satisfied: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +194,10 @@ class Detector:
     suspicions: tuple[Suspicion, ...] = (Suspicion(),) * DROPS
     queue: tuple[Waiting, ...] = ()
     alert: Alert | None = None
+
+    def __hash__(self) -> int:
+        """Of what differs from day to day; the whole state is a hundred numbers."""
+        return hash((self.weight, self.satisfied, self.responses, self.last_closed))
 
     def to_state(self) -> dict[str, Any]:
         """Plain JSON values; Python's JSON keeps every float exactly, and all of them are finite."""
@@ -218,13 +239,33 @@ def _stretch(state: Sequence[Any] | None) -> Stretch | None:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is recorded of a change of state, and enough to fold it again; `opened` names the alert."""
+    """What is recorded of a change of state, and enough to fold it again; `opened` names the alert.
+
+    `number` counts the reminders of an alert.
+    """
 
     kind: Kind
     day: int
     opened: int
     drop_index: int
     evidence: float
+    number: int = field(default=1, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A person's decision that an alert is over once `day` is; `opened` names the alert.
+
+    "closed" leaves the level as it was before the alert; by "new-normal" the days since take its place.
+    """
+
+    kind: Literal["closed", "new-normal"]
+    day: int
+    opened: int
+
+
+Recorded = Fact | Ending
+"""What folding history again adopts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +274,8 @@ class Transition(Fact):
 
     `evidence`: E of the judgement (for "recovered": V); e to that power are the odds.
     `since`: about when the level `after` began. `before_interval`: 95 % on the learnt weight, None against a
-    target. `after_interval`: z = 3, "provisional". `rule`: the settings in force.
+    target. `after_interval`: z = 3, "provisional"; 95 % where it is said how an alert stands. `rule`: the settings in
+    force.
     """
 
     since: int
@@ -279,17 +321,18 @@ def judge(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transitio
     footing = _footing(rule, detector)
     if footing is None or _phase(rule, detector) in ("warming", "confirmed"):
         return detector, None
+    alert = detector.alert
+    needed = rule.alarm_evidence if alert is None else math.log(rule.confirm_factor * rule.false_alarm_days)
+    held = _log_sum_exp([one.log_odds for one in detector.suspicions]) - math.log(DROPS)
+    if held + rule.day_cap < needed - _ROUNDING:
+        return detector, None  # whatever the day says: it may bring no more than its cap
     gains = _capped(rule, _likelihoods(rule, footing, day))
     terms = [one.log_odds + gain for one, gain in zip(detector.suspicions, gains, strict=True)]
     evidence = _log_sum_exp(terms) - math.log(DROPS)
-    kind: Kind
-    if detector.alert is None:
-        kind, needed, opened, drop_index = "possible", rule.alarm_evidence, day.day, terms.index(max(terms))
-    else:
-        kind, needed = "confirmed", math.log(rule.confirm_factor * rule.false_alarm_days)
-        opened, drop_index = detector.alert.opened, detector.alert.drop_index
     if evidence <= needed:
         return detector, None
+    kind: Kind = "possible" if alert is None else "confirmed"
+    opened, drop_index = (day.day, terms.index(max(terms))) if alert is None else (alert.opened, alert.drop_index)
     fact = Fact(kind, day.day, opened, drop_index, evidence)
     run = _prolonged(detector.suspicions[drop_index].run, day, _weight(rule, footing.icc, day))
     return adopt(detector, fact), _told(fact, rule, detector, footing, run)
@@ -308,38 +351,62 @@ def close(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transitio
     return _counted(_learnt(rule, evening, day), day), None
 
 
-def adopt(detector: Detector, fact: Fact) -> Detector:
-    """Take over a fact that was decided before, exactly as deciding it now would leave the state.
+def measure(rule: Rule, detector: Detector, fact: Fact, days: Sequence[Day]) -> Transition | None:
+    """How an open alert stands, by `days` after its opening; None without days.
 
-    Adopting twice is adopting once; the confirmation of an alert that is not open changes nothing.
+    They did not raise the alert, so nothing chose them for being low: an ordinary 95 % interval holds.
+    """
+    footing, run = _footing(rule, detector), None
+    for day in days:
+        run = _prolonged(run, day, _weight(rule, _icc(rule, detector), day))
+    if footing is None or run is None:
+        return None
+    return _told(fact, rule, detector, footing, run, z=_BEFORE_Z)
+
+
+def adopt(detector: Detector, fact: Recorded) -> Detector:
+    """Take over what was decided before, exactly as deciding it now would leave the state.
+
+    Adopting twice is adopting once; what is said of an alert that is not open changes nothing.
     """
     alert = detector.alert
-    if fact.kind == "recovered":
-        return replace(detector, suspicions=Detector().suspicions, alert=None)
-    if fact.kind == "possible":
+    if isinstance(fact, Fact) and fact.kind == "possible":
         if alert and alert.opened == fact.opened:
             return detector
         return replace(detector, queue=(), alert=Alert(fact.opened, fact.drop_index, fact.evidence))
-    if alert is None or alert.opened != fact.opened:
+    if alert is None or alert.opened != fact.opened or fact.kind in ("follow-up", "reminder"):
         return detector
-    return replace(detector, alert=replace(alert, confirmed=fact.day))
+    if fact.kind == "confirmed":
+        return replace(detector, alert=replace(alert, confirmed=fact.day))
+    over = replace(detector, suspicions=Detector().suspicions, alert=None)
+    if fact.kind == "new-normal" and alert.weight > 0:
+        return replace(over, weight=alert.weight, satisfied=alert.satisfied)
+    return over
 
 
-def close_recorded(rule: Rule, detector: Detector, day: Day, facts: Iterable[Fact] = ()) -> Detector:
+def close_recorded(rule: Rule, detector: Detector, day: Day, facts: Iterable[Recorded] = ()) -> Detector:
     """End a day again as the record has it: its facts stand, whatever its totals say now; none are added."""
     _refuse_closed(detector, day)
     due = _due(detector, facts, day.day)
     detector = _adopted(detector, due, day.day)
-    for fact in due:
-        if _is_evening_of(fact, day.day):
-            return _counted(adopt(detector, fact), day)
-    return _counted(_learnt(rule, _evening(rule, detector, day), day), day)
+    evening = [fact for fact in due if _is_evening_of(fact, detector, day.day)]
+    if not any(fact.kind == "recovered" for fact in evening):
+        detector = _learnt(rule, _evening(rule, detector, day), day)
+    for fact in evening:
+        detector = adopt(detector, fact)
+    return _counted(detector, day)
+
+
+def decided(detector: Detector, facts: Iterable[Recorded]) -> bool:
+    """Whether a person has ended the open alert, now or for a day to come: nothing more is said of it."""
+    alert = detector.alert
+    return alert is not None and any(isinstance(one, Ending) and one.opened == alert.opened for one in facts)
 
 
 def refold(
-    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> Detector:
-    """Fold closed days silently: recorded alerts open, are confirmed and recover as recorded."""
+    """Fold closed days silently: recorded alerts open, are confirmed, recover and are ended as recorded."""
     state = detector or Detector()
     for day in days:
         state = close_recorded(rule_on(day.day), state, day, facts)
@@ -347,23 +414,24 @@ def refold(
 
 
 def settle(
-    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """Judge days a last time on their full totals and close them; recorded alerts are not decided again."""
     state, found = detector or Detector(), list[Transition]()
     for day in days:
         rule, due = rule_on(day.day), _due(state, facts, day.day)
-        if any(_is_evening_of(fact, day.day) for fact in due):
+        begun = _adopted(state, due, day.day)
+        if decided(begun, facts) or any(_is_evening_of(fact, begun, day.day) for fact in due):
             state = close_recorded(rule, state, day, due)
             continue
-        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+        state, raised = _judged_forward(rule, begun, day, facts)
         state, recovered = close(rule, state, day)
         found += [transition for transition in (raised, recovered) if transition]
     return state, tuple(found)
 
 
 def watch(
-    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """Judge open days in order, on a copy: keep the transitions, not the state, for answers may still come.
 
@@ -371,17 +439,31 @@ def watch(
     The state that is returned is the copy's, before the last day is closed.
     """
     state, found = detector or Detector(), list[Transition]()
+    closed = state.last_closed
+    recorded = decided(state, facts) or any(closed is None or fact.day > closed for fact in facts)
     for number, day in enumerate(days, start=1):
-        rule, due = rule_on(day.day), _due(state, facts, day.day)
-        state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+        rule = rule_on(day.day)
+        if number < len(days) and not recorded:
+            state, raised = _looked_at(rule, state, day)
+        else:
+            due = _due(state, facts, day.day)
+            state, raised = _judged_forward(rule, _adopted(state, due, day.day), day, facts)
+            if number < len(days):
+                state = close_recorded(rule, state, day, due)
         found += [raised] if raised else []
-        if number < len(days):
-            state = close_recorded(rule, state, day, due)
     return state, tuple(found)
 
 
+# with each answer of today the open days before it are looked at again, and nothing about them has changed
+@lru_cache(maxsize=32_768)
+def _looked_at(rule: Rule, detector: Detector, day: Day) -> tuple[Detector, Transition | None]:
+    """An open day of which nothing is recorded, judged and closed on a copy."""
+    state, raised = judge(rule, detector, day)
+    return close_recorded(rule, state, day), raised
+
+
 def fold(
-    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Fact] = (), detector: Detector | None = None
+    rule_on: RuleOn, days: Sequence[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> tuple[Detector, tuple[Transition, ...]]:
     """A whole history without grace: each day judged once and closed by the next; the last one stays open."""
     state, settled = settle(rule_on, days[:-1], facts, detector)
@@ -444,21 +526,28 @@ def _weight(rule: Rule, icc: float, day: Day) -> float:
 
 def _likelihoods(rule: Rule, footing: _Footing, day: Day) -> tuple[float, ...]:
     """l_j, uncapped: ln of how much likelier the day is at ref - d_j than at ref (beta-binomial)."""
-    spread = 1 / footing.icc - 1  # M
     hits = rule.unit * day.satisfied  # K
     misses = rule.unit * day.responses - hits  # F
+    # lnB(a + K, b + F) - lnB(a, b) without its lgamma(a + b) terms: they are the same for every share
+    normal, *fallen = (
+        math.lgamma(a + hits) - of_a + math.lgamma(b + misses) - of_b
+        for a, of_a, b, of_b in _priors(footing.reference, footing.icc, rule.smallest_drop)
+    )
+    return tuple(found - normal for found in fallen)
 
-    def log_likelihood(share: float) -> float:
-        # lnB(a + K, b + F) - lnB(a, b) without its lgamma(a + b) terms: they are the same for every share.
-        a, b = share * spread, (1 - share) * spread
-        return math.lgamma(a + hits) - math.lgamma(a) + math.lgamma(b + misses) - math.lgamma(b)
 
-    normal = log_likelihood(footing.reference)
-    return tuple(log_likelihood(max(footing.reference - drop, 0.02)) - normal for drop in rule.drops)
+@lru_cache(maxsize=16_384)
+def _priors(reference: float, icc: float, smallest_drop: float) -> tuple[tuple[float, float, float, float], ...]:
+    """(a, lgamma a, b, lgamma b) of the beta-binomial at the reference, and at each drop below it."""
+    spread = 1 / icc - 1  # M
+    shares = (reference, *(max(reference - drop, 0.02) for drop in _drops(smallest_drop)))
+    both = ((share * spread, (1 - share) * spread) for share in shares)
+    return tuple((a, math.lgamma(a), b, math.lgamma(b)) for a, b in both)
 
 
 def _capped(rule: Rule, likelihoods: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(min(found, rule.day_cap) for found in likelihoods)
+    cap = rule.day_cap
+    return tuple(min(found, cap) for found in likelihoods)
 
 
 def _evening(rule: Rule, detector: Detector, day: Day) -> Detector:
@@ -497,7 +586,7 @@ def _prolonged(run: Stretch | None, day: Day, weight: float) -> Stretch:
 def _learnt(rule: Rule, detector: Detector, day: Day) -> Detector:
     """With a delay and never during an alert, so that a fall cannot become normal before it is seen."""
     if detector.alert:
-        return detector
+        return replace(detector, alert=_with_level(rule, detector, detector.alert, day))
     today = Waiting(_weight(rule, _icc(rule, detector), day), day.mean, rule.unit * day.responses)
     if not _warm(rule, detector):
         return _learnt_day(rule, detector, today)
@@ -505,6 +594,11 @@ def _learnt(rule: Rule, detector: Detector, day: Day) -> Detector:
     if len(queue) <= rule.lag:
         return replace(detector, queue=queue)
     return _learnt_day(rule, replace(detector, queue=queue[1:]), queue[0])
+
+
+def _with_level(rule: Rule, detector: Detector, alert: Alert, day: Day) -> Alert:
+    fade, weight = 2 ** (-1 / rule.half_life), _weight(rule, _icc(rule, detector), day)
+    return replace(alert, weight=alert.weight * fade + weight, satisfied=alert.satisfied * fade + weight * day.mean)
 
 
 def _learnt_day(rule: Rule, detector: Detector, day: Waiting) -> Detector:
@@ -537,7 +631,9 @@ def _counted(detector: Detector, day: Day) -> Detector:
     )
 
 
-def _told(fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: Stretch) -> Transition:
+def _told(
+    fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: Stretch, *, z: float = _AFTER_Z
+) -> Transition:
     after = run.satisfied / run.responses
     learnt = None if rule.target is not None else wilson(footing.normal, detector.weight, _BEFORE_Z)
     return Transition(
@@ -546,34 +642,50 @@ def _told(fact: Fact, rule: Rule, detector: Detector, footing: _Footing, run: St
         before=footing.normal,
         before_interval=learnt,
         after=after,
-        after_interval=wilson(after, run.weight, _AFTER_Z),
+        after_interval=wilson(after, run.weight, z),
         responses=run.responses,
         rule=rule,
     )
 
 
-def _due(detector: Detector, facts: Iterable[Fact], day: int) -> list[Fact]:
-    """Facts since the last closed day, in order: those of a day that has lost all its sheets are kept too."""
-    closed = detector.last_closed
-    due = [fact for fact in facts if fact.day <= day and (closed is None or fact.day > closed)]
+def _due(detector: Detector, facts: Iterable[Recorded], day: int) -> list[Recorded]:
+    """Facts since the last closed day, in order: those of a day that has lost all its sheets are kept too.
+
+    An ending that became known too late for its day is due at once.
+    """
+    closed, alert = detector.last_closed, detector.alert
+    due = [
+        fact
+        for fact in facts
+        if fact.day <= day
+        and (
+            closed is None
+            or fact.day > closed
+            or (isinstance(fact, Ending) and alert is not None and alert.opened == fact.opened)
+        )
+    ]
     return sorted(due, key=lambda fact: (fact.day, _KIND_ORDER[fact.kind]))
 
 
 def _judged_forward(
-    rule: Rule, detector: Detector, day: Day, facts: Iterable[Fact]
+    rule: Rule, detector: Detector, day: Day, facts: Sequence[Recorded]
 ) -> tuple[Detector, Transition | None]:
     """A fall that a later open day has raised is not raised again by late answers to an earlier one."""
-    return (detector, None) if any(fact.day > day.day for fact in facts) else judge(rule, detector, day)
+    raised_later = any(isinstance(fact, Fact) and fact.day > day.day for fact in facts)
+    return (detector, None) if raised_later or decided(detector, facts) else judge(rule, detector, day)
 
 
-def _is_evening_of(fact: Fact, day: int) -> bool:
-    return fact.kind == "recovered" and fact.day == day
+def _is_evening_of(fact: Recorded, detector: Detector, day: int) -> bool:
+    """Whether that day's evening ended the open alert by it."""
+    alert = detector.alert
+    ends = fact.kind in ("recovered", "closed", "new-normal") and fact.day == day
+    return ends and alert is not None and alert.opened == fact.opened
 
 
-def _adopted(detector: Detector, due: Iterable[Fact], day: int) -> Detector:
-    """Every fact that was decided before the evening of that day."""
+def _adopted(detector: Detector, due: Iterable[Recorded], day: int) -> Detector:
+    """All that was decided before the evening of that day."""
     for fact in due:
-        if not _is_evening_of(fact, day):
+        if not _is_evening_of(fact, detector, day):
             detector = adopt(detector, fact)
     return detector
 
@@ -581,6 +693,10 @@ def _adopted(detector: Detector, due: Iterable[Fact], day: int) -> Detector:
 def _refuse_closed(detector: Detector, day: Day) -> None:
     if detector.last_closed is not None and day.day <= detector.last_closed:
         raise ValueError(f"day {day.day} is closed already (the newest closed day is {detector.last_closed})")
+
+
+def _drops(smallest_drop: float) -> tuple[float, ...]:
+    return tuple(2**j * smallest_drop for j in range(DROPS))
 
 
 def _clip(value: float, low: float, high: float) -> float:

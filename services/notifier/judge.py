@@ -18,7 +18,21 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
-from services.notifier.drop_rule import Day, Detector, Fact, RuleOn, Transition, refold, settle, watch
+from services.notifier.counters import pack
+from services.notifier.drop_rule import (
+    Day,
+    Detector,
+    Ending,
+    Fact,
+    Recorded,
+    RuleOn,
+    Transition,
+    decided,
+    refold,
+    settle,
+    watch,
+)
+from services.notifier.standing import found_open, remark
 from sipas.tally import SATISFIED_FROM, Tally
 
 GRACE_DAYS = 3
@@ -27,9 +41,14 @@ HISTORICAL_DAYS = 7
 
 RuleName = Literal["drop", "target"]
 RULES: tuple[RuleName, ...] = ("drop", "target")
+STATES = ("possible", "confirmed", "recovered")
 Version = tuple[int, int]
+Ended = tuple[RuleName, Ending]
+"""Whose alert a person has ended."""
 Rules = Mapping[RuleName, RuleOn]
-"""The settings of each rule on a day; "target" gives a rule without a target on days that have none."""
+"""The settings of each rule on a day; "target" gives a rule without a target on days that have none, and is not there
+where no day has one.
+"""
 
 
 class Scope(NamedTuple):
@@ -44,15 +63,21 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers)."""
+    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers).
+
+    `counters`: packed by `counters.pack`; told of, never judged.
+    """
 
     version: Version
     responses: int
     satisfied: float
     criteria: Mapping[str, tuple[int, int]]
+    counters: str = ""
 
     @classmethod
-    def from_fields(cls, version: Version, fields: Mapping[str, int]) -> Self:
+    def from_fields(
+        cls, version: Version, fields: Mapping[str, int], parts: Mapping[str, Mapping[str, int]] | None = None
+    ) -> Self:
         """From the integers of `sipas.tally`. Raises ValueError where they cannot come from sheets."""
         tally = Tally.from_fields(fields)
         criteria = {
@@ -61,17 +86,20 @@ class Total:
         if not tally.cells:
             return cls(version, 0, 0.0, criteria)
         day = Day.from_cells(0, tally.cells)
-        return cls(version, int(day.responses), day.satisfied, criteria)
+        return cls(version, int(day.responses), day.satisfied, criteria, pack(parts or {}))
 
     def to_state(self) -> list[Any]:
         """Plain JSON values."""
-        return [list(self.version), self.responses, self.satisfied, {c: list(n) for c, n in self.criteria.items()}]
+        criteria = {code: list(numbers) for code, numbers in self.criteria.items()}
+        counters = [self.counters] if self.counters else []
+        return [list(self.version), self.responses, self.satisfied, criteria, *counters]
 
     @classmethod
     def from_state(cls, state: Sequence[Any]) -> Self:
         """The inverse of `to_state`."""
-        version, responses, satisfied, criteria = state
-        return cls((version[0], version[1]), responses, satisfied, {c: (k, n) for c, (k, n) in criteria.items()})
+        version, responses, satisfied, criteria, *counters = state
+        held = {code: (k, n) for code, (k, n) in criteria.items()}
+        return cls((version[0], version[1]), responses, satisfied, held, *counters)
 
     def says_the_same(self, other: Total | None) -> bool:
         """Whether judging one is judging the other: they may differ in version."""
@@ -86,18 +114,28 @@ class Watcher:
     state: Detector = field(default_factory=Detector)
 
 
+Days = dict[int, Total] | MappingProxyType[int, Total]
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged."""
+    """`kept_from`: the first day that may still change. `changed_from`: the first that did since it was judged.
 
-    days: Mapping[int, Total] = field(default_factory=dict)
+    `ended`: the decisions that the watchers have folded. Where others are known, the kept days are folded again.
+    """
+
+    days: Days = field(default_factory=dict)
     watchers: Mapping[RuleName, Watcher] = field(default_factory=lambda: dict.fromkeys(RULES, Watcher()))
     kept_from: int = 0
     changed_from: int | None = None
+    ended: tuple[Ended, ...] = ()
 
     @property
     def newest(self) -> int | None:
         """The newest day that has sheets."""
+        day = max(self.days, default=None)
+        if day is None or self.days[day].responses:
+            return day
         return max((day for day, total in self.days.items() if total.responses), default=None)
 
     def with_total(self, day: int, total: Total) -> Series:
@@ -108,17 +146,18 @@ class Series:
         changed = self.changed_from
         if not total.says_the_same(held):
             changed = day if changed is None else min(changed, day)
-        return replace(self, days=MappingProxyType({**self.days, day: total}), changed_from=changed)
+        return replace(self, days=MappingProxyType(self.days | {day: total}), changed_from=changed)
 
     def watchers_state(self) -> dict[str, Any]:
         """Everything but the days, as plain JSON values."""
         return {
             "kept_from": self.kept_from,
             "rules": {name: [one.base.to_state(), one.state.to_state()] for name, one in self.watchers.items()},
+            **({"ended": [[rule, one.kind, one.day, one.opened] for rule, one in self.ended]} if self.ended else {}),
         }
 
     @classmethod
-    def from_state(cls, days: Mapping[int, Total], state: Mapping[str, Any] | None) -> Series:
+    def from_state(cls, days: Days, state: Mapping[str, Any] | None) -> Series:
         """From its days and what `watchers_state` gave, None for a series without."""
         if state is None:
             return cls(days)
@@ -127,7 +166,8 @@ class Series:
             for name in RULES
             if name in state["rules"]
         }
-        return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"])
+        ended = tuple((rule, Ending(*ending)) for rule, *ending in state.get("ended", ()))
+        return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"], ended=ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +185,8 @@ class Raised:
 
     @property
     def id(self) -> str:
-        """The same whoever decides it, however often. The last part counts reminders of one kind, later."""
-        return alert_id(self.scope, self.rule, self.fact.opened, self.fact.kind)
+        """The same whoever decides it, however often."""
+        return alert_id(self.scope, self.rule, self.fact.opened, self.fact.kind, self.fact.number)
 
 
 def alert_id(scope: Scope, rule: str, opened: int, kind: str, number: int = 1) -> str:
@@ -155,9 +195,10 @@ def alert_id(scope: Scope, rule: str, opened: int, kind: str, number: int = 1) -
 
 
 def advance(
-    series: Series, rules: Rules, known: Iterable[Raised], *, silently: bool = False
+    series: Series, rules: Rules, known: Iterable[Raised], *, ended: Sequence[Ended] = (), silently: bool = False
 ) -> tuple[Series, list[tuple[RuleName, Transition]]]:
-    """Close what is over and judge what is open; `known` is what was decided before and stands.
+    """Close what is over and judge what is open; `known` is what was decided before and stands, `ended` what people
+    decided.
 
     `silently` folds every kept day again and decides nothing of those that are over: for the end of a time in which
     the totals were partial.
@@ -166,39 +207,76 @@ def advance(
     if newest is None:
         return replace(series, changed_from=None), []
     kept_from = max(series.kept_from, newest - WINDOW_DAYS)
-    facts = list(known)
-    watchers: dict[RuleName, Watcher] = {}
+    facts, ended = list(known), tuple(ended)
+    watchers = dict(series.watchers)
     found: list[tuple[RuleName, Transition]] = []
-    for name in RULES:
+    for name in rules:
         recorded = [one.fact for one in facts if one.rule == name]
-        watcher, raised = _watched(series, name, rules[name], recorded, newest, silently=silently)
+        endings = [ending for rule, ending in ended if rule == name]
+        anew = ended != series.ended
+        watcher, raised = _watched(series, name, rules[name], recorded, endings, newest, anew=anew, silently=silently)
         if kept_from > series.kept_from:
             leaving = _reporting(series, name, rules[name], watcher.base.last_closed, kept_from - 1)
-            watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised), watcher.base))
+            watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised, *endings), watcher.base))
         watchers[name] = watcher
         found += [(name, transition) for transition in raised]
     days = series.days
     if kept_from > series.kept_from:
         days = MappingProxyType({day: total for day, total in days.items() if day >= kept_from})
-    return Series(days, MappingProxyType(watchers), kept_from), found
+    return Series(days, MappingProxyType(watchers), kept_from, ended=ended), found
 
 
 def _watched(
-    series: Series, name: RuleName, rule_on: RuleOn, facts: Sequence[Fact], newest: int, *, silently: bool
+    series: Series,
+    name: RuleName,
+    rule_on: RuleOn,
+    known: Sequence[Fact],
+    endings: Sequence[Ending],
+    newest: int,
+    *,
+    anew: bool,
+    silently: bool,
 ) -> tuple[Watcher, Sequence[Transition]]:
     base, state = series.watchers[name].base, series.watchers[name].state
     last_over = newest - GRACE_DAYS - 1
+    facts: list[Recorded] = [*(fact for fact in known if fact.kind in STATES), *endings]
     if silently:
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, last_over), facts, base)
-    elif _changed_since(series, state):
+    elif anew or _changed_since(series, state):
         state = refold(rule_on, _reporting(series, name, rule_on, base.last_closed, state.last_closed), facts, base)
-    state, closing = settle(rule_on, _reporting(series, name, rule_on, state.last_closed, last_over), facts, state)
+    found = list[Transition]()
+    for day in _reporting(series, name, rule_on, state.last_closed, last_over):
+        state, closing = settle(rule_on, [day], (*facts, *found), state)
+        found += closing
+        after = _since_opening(series, name, rule_on, state)
+        said = None if decided(state, endings) else remark(rule_on(day.day), state, after, (*known, *found))
+        if said is not None:
+            found.append(said)
     still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
-    found = list(closing)
     # one look gives one event; looking until nothing is new, a later look at the same totals gives none
     while opening := watch(rule_on, still_open, (*facts, *found), state)[1]:
         found += opening
     return Watcher(base, state), found
+
+
+def _since_opening(series: Series, name: RuleName, rule_on: RuleOn, state: Detector) -> list[Day]:
+    """The reporting days that are over since the open alert was opened; none where none is open."""
+    if state.alert is None or state.last_closed is None:
+        return []
+    return _reporting(series, name, rule_on, state.alert.opened, state.last_closed)
+
+
+def lasting(series: Series, rules: Rules) -> Mapping[RuleName, Transition]:
+    """How each alert stands that is open."""
+    found: dict[RuleName, Transition] = {}
+    for name in rules:
+        watcher = series.watchers[name]
+        after = _since_opening(series, name, rules[name], watcher.state)
+        if decided(watcher.state, [ending for rule, ending in series.ended if rule == name]):
+            continue
+        if after and (transition := found_open(rules[name](after[-1].day), watcher.state, after)) is not None:
+            found[name] = transition
+    return found
 
 
 def _changed_since(series: Series, state: Detector) -> bool:
@@ -212,10 +290,13 @@ def _reporting(series: Series, name: RuleName, rule_on: RuleOn, after: int | Non
     """Days with sheets after a day and until another, in order; for the companion only those that have a target."""
     first = min(series.days, default=0) if after is None else after + 1
     last = first - 1 if until is None else until
+    # mostly it is asked for the last few of 400 days
+    few = range(first, last + 1)
+    within = few if len(few) < len(series.days) else sorted(day for day in series.days if first <= day <= last)
     return [
         Day(day, series.days[day].responses, series.days[day].satisfied)
-        for day in sorted(day for day in series.days if first <= day <= last)
-        if series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
+        for day in within
+        if day in series.days and series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
     ]
 
 
@@ -226,27 +307,57 @@ def raise_all(
     *,
     today: int,
     target_holds: bool,
+    ended: Sequence[Ended] = (),
+    still_open: Mapping[RuleName, Transition] = MappingProxyType({}),
 ) -> list[tuple[Raised, Transition]]:
-    """Number what was found, mark what is no news, and see to it that one fall is one message."""
+    """Number what was found, mark what is no news, and see to it that one fall is one message.
+
+    `still_open`: how each alert stands that is open, where the days are those of today. One that was history when it
+    was found, after an outage or an import, is told once as what it is now.
+    """
     fresh = [
         Raised(scope, rule, transition, historical=transition.day < today - HISTORICAL_DAYS)
         for rule, transition in found
     ]
+    # ten days after what nobody was told of
+    fresh = [
+        replace(one, historical=True) if one.fact.kind == "follow-up" and _untold(one, [*known, *fresh]) else one
+        for one in fresh
+    ]
+    pairs = [(one, transition) for one, (_, transition) in zip(fresh, found, strict=True)]
+    pairs += [
+        (one, transition)
+        for one, transition in ((Raised(scope, rule, now, historical=False), now) for rule, now in still_open.items())
+        if _untold(one, [*known, *fresh])
+    ]
+    all_fresh = [one for one, _ in pairs]
     return [
-        (replace(one, told_with=_told_with(one, known, fresh, target_holds=target_holds)), transition)
-        for one, (_, transition) in zip(fresh, found, strict=True)
+        (replace(one, told_with=_told_with(one, known, all_fresh, ended, target_holds=target_holds)), transition)
+        for one, transition in pairs
     ]
 
 
-def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *, target_holds: bool) -> str | None:
+def _untold(one: Raised, raised: Iterable[Raised]) -> bool:
+    """Whether all of an alert was history when it was found."""
+    return all(
+        other.historical
+        for other in raised
+        if other is not one and (other.rule, other.fact.opened) == (one.rule, one.fact.opened)
+    )
+
+
+def _told_with(
+    new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], ended: Sequence[Ended], *, target_holds: bool
+) -> str | None:
     """The message that says it too: a breach of the target, which leads, or a confirmation in the same pass."""
     if new.historical:
         return None
     mailed = [one for one in fresh if not one.historical]
     if new.rule == "drop":
-        if new.fact.kind == "recovered" and (quiet := _was_quiet(new, known)):
+        if new.fact.kind in ("recovered", "follow-up") and (quiet := _was_quiet(new, known)):
             return quiet
-        if target_holds and (breach := _leading([*known, *mailed], mailed, new.fact.kind)):
+        standing = [one for one in (*known, *mailed) if not _over(one, new.fact.day, ended)]
+        if target_holds and (breach := _leading(standing, mailed, new.fact.kind)):
             return breach.id
     if new.fact.kind == "possible":
         for one in mailed:
@@ -255,11 +366,16 @@ def _told_with(new: Raised, known: Sequence[Raised], fresh: Sequence[Raised], *,
     return None
 
 
-def _was_quiet(recovered: Raised, known: Sequence[Raised]) -> str | None:
-    """The end of an alert that nobody was told of on its own is not told on its own either."""
-    told = [one for one in known if one.rule == "drop" and one.fact.opened == recovered.fact.opened]
+def _was_quiet(later: Raised, known: Sequence[Raised]) -> str | None:
+    """The end of an alert that nobody was told of on its own is not told on its own either, nor its follow-up."""
+    told = [one for one in known if one.rule == "drop" and one.fact.opened == later.fact.opened]
     by_target = [one.told_with for one in told if one.told_with is not None and one.told_with.split("/")[2] == "target"]
     return by_target[-1] if told and len(by_target) == len(told) else None
+
+
+def _over(one: Raised, day: int, ended: Iterable[Ended]) -> bool:
+    """Whether a person had ended the alert before that day."""
+    return any((rule, by.opened) == (one.rule, one.fact.opened) and by.day < day for rule, by in ended)
 
 
 def _leading(raised: Iterable[Raised], fresh: Iterable[Raised], kind: str) -> Raised | None:

@@ -9,7 +9,10 @@ The argument, for one partition of `tallies`:
 3. `alerts` wins over the ledger. When a partition is taken over, and after a refused commit, the outbox is sent and
    `alerts` is read to its end: what it holds stands and is not decided again. So a Redis that comes back older, or
    empty, tells no leader twice.
-4. An empty ledger only gathers until the log's end of that moment (`passage`). So it does when it begins again: the
+4. What people decide about an alert is read from `decisions`, by a follower of its own. A series remembers which
+   decisions it has folded; where others are known by its next total, its days are folded again. So it does not matter
+   when a decision was heard of.
+5. An empty ledger only gathers until the log's end of that moment (`passage`). So it does when it begins again: the
    topic was made anew, or keeps 400 days and the position has fallen out of it.
 
 Each agency-day is a field of one hash: a new total rewrites 150 bytes of its agency, where one value per agency would
@@ -19,14 +22,15 @@ rewrite 400 days for every answer. Every error that is not named here ends the p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifier import metrics
-from services.notifier.evidence import alert_changed
-from services.notifier.judge import Scope, Series, Total
+from services.notifier.endings import Endings
+from services.notifier.evidence import alert_changed, phase_after
+from services.notifier.judge import Raised, Rules, Scope, Series, Total
 from services.notifier.passage import Arrived, Course, Marker, Taken, Told, take
 from services.notifier.record import AlertLog
 from services.notifier.rules import rules_of
@@ -92,6 +96,7 @@ class Judge:
         publisher: Publisher,
         ledgers: Ledgers,
         record: AlertLog,
+        endings: Callable[[], Endings],
         registry: Callable[[], Registry],
         demo: bool,
         zone: ZoneInfo,
@@ -103,11 +108,14 @@ class Judge:
         self._publisher = publisher
         self._ledgers = ledgers
         self._record = record
+        self._endings = endings
         self._registry = registry
         self._demo = demo
         self._zone = zone
         self._now = now
         self._owned: dict[Partition, Owned] = {}
+        self._rules_from: Registry | None = None
+        self._rules: dict[Scope, Rules] = {}
         self._check_at = now()
         self._joined = False
 
@@ -208,16 +216,17 @@ class Judge:
         arrived = [_arrived(record) for record in records if record.offset >= owned.course.next_offset]
         if not arrived:
             return
-        registry = self._registry()
         taken = take(
             owned.course,
             owned.series,
             arrived,
             known=self._record.known,
-            rules=lambda scope: rules_of(registry, scope),
+            rules=self._rules_now(),
             today=None if self._demo else self._now().astimezone(self._zone).date().toordinal(),
+            ended=self._endings().of,
         )
-        outbox = {event.id: encode(event).decode() for event in _events(taken, owned.series)}
+        events = _events(taken, owned.series, self._record.known)
+        outbox = {event.id: encode(event).decode() for event in events}
         try:
             owned.slot.commit(owned.course.next_offset, _position(taken.course), _writes(owned, taken.series, outbox))
         except Moved:
@@ -231,6 +240,19 @@ class Judge:
         owned.series.update(taken.series)
         self._record.adopt(one for one, _ in taken.raised)
         self._send(owned, outbox)
+
+    def _rules_now(self) -> Callable[[Scope], Rules]:
+        """The rules of a series, kept until the registry changes."""
+        registry = self._registry()
+        if registry is not self._rules_from:
+            self._rules_from, self._rules = registry, {}
+
+        def rules(scope: Scope) -> Rules:
+            if scope not in self._rules:
+                self._rules[scope] = rules_of(registry, scope)
+            return self._rules[scope]
+
+        return rules
 
     def _send(self, owned: Owned, outbox: Mapping[str, str]) -> None:
         """To `alerts`, acknowledged, and only then out of the outbox. In an order that says what happened."""
@@ -286,18 +308,22 @@ def _arrived(record: Record) -> Arrived:
 
 def _total(event: AgencyDay) -> Total:
     try:
-        return Total.from_fields(event.version, event.fields)
+        return Total.from_fields(event.version, event.fields, event.parts)
     except ValueError as reason:
         raise MalformedEvent("wrong-fields", str(reason)) from None
 
 
-def _events(taken: Taken, held: Mapping[Scope, Series]) -> list[AlertChanged]:
+def _events(
+    taken: Taken, held: Mapping[Scope, Series], known: Callable[[Scope], Sequence[Raised]]
+) -> list[AlertChanged]:
     made = []
+    fresh = [one for one, _ in taken.raised]
     for raised, transition in taken.raised:
         # the days before are needed too, and some may just have left the window
         days = {**held.get(raised.scope, Series()).days, **taken.series[raised.scope].days}
         version = days[transition.day].version
-        made.append(alert_changed(raised, transition, days, version))
+        phase = phase_after(raised, [*known(raised.scope), *(one for one in fresh if one.scope == raised.scope)])
+        made.append(alert_changed(raised, transition, days, version, phase))
     return made
 
 
@@ -329,7 +355,7 @@ def _writes(owned: Owned, touched: Mapping[Scope, Series], outbox: Mapping[str, 
             if held.days.get(day) is not total:
                 days[_day_field(scope, day)] = json.dumps(total.to_state(), separators=(",", ":"))
         gone += [_day_field(scope, day) for day in held.days.keys() - series.days.keys()]
-        if (series.watchers, series.kept_from) != (held.watchers, held.kept_from):
+        if (series.watchers, series.kept_from, series.ended) != (held.watchers, held.kept_from, held.ended):
             watchers[str(scope)] = json.dumps(series.watchers_state(), separators=(",", ":"))
     return Writes(
         fields={owned.days_key: days, owned.watchers_key: watchers, owned.outbox_key: dict(outbox)},

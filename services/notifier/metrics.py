@@ -23,10 +23,27 @@ FOLDING = Gauge(
     "sipas_notifier_folding_partitions", "Judged partitions whose numbers may be partial: nothing is raised."
 )
 LAG = Gauge("sipas_notifier_lag_records", "Records of tallies that are not yet judged, own partitions.")
-QUEUE = Gauge("sipas_notifier_queue_messages", "Messages that no channel has accepted yet.")
-OLDEST = Gauge(
-    "sipas_notifier_queue_oldest_seconds", "How long the oldest queued message has waited, 0 where none waits."
+QUEUE = Gauge(
+    "sipas_notifier_queue_messages",
+    "Changes that a person is still to be told of: held back, or accepted by no channel yet.",
 )
+OLDEST = Gauge(
+    "sipas_notifier_queue_oldest_seconds", "How long the oldest message that may go has waited, 0 where none waits."
+)
+UNDELIVERABLE = Gauge(
+    "sipas_notifier_undeliverable_messages",
+    "Messages that might have gone an hour ago and that no channel of their person has accepted.",
+)
+CHANNEL_AWAY = Gauge("sipas_notifier_channel_away", "1 while a channel of the settings does not answer.", ["channel"])
+OWNER = Gauge("sipas_notifier_courier_owner", "1 where this process tells leaders; the sum over replicas is 1.")
+WATCHDOG = Gauge("sipas_notifier_watchdog", "Always 1: alert when it is absent, for then nobody is told of anything.")
+TURNED = Gauge("sipas_notifier_courier_turned_timestamp_seconds", "When the courier's loop last turned, in Unix time.")
+WITHHELD = Counter(
+    "sipas_notifier_changes_withheld_total",
+    "Alerts that a person is not told of, for good: over (during a silence), closed (by decision).",
+    ["reason"],
+)
+WATCHDOG.set(1)
 DELIVERED = Counter("sipas_notifier_messages_delivered_total", "Messages that a channel accepted.", ["channel"])
 DELIVERY_FAILURES = Counter(
     "sipas_notifier_delivery_failures_total", "Attempts that failed: server (away), message (refused).", ["reason"]

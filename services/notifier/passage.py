@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from services.notifier.drop_rule import Transition
-from services.notifier.judge import Raised, Rules, Scope, Series, Total, advance, raise_all
+from services.notifier.judge import (
+    HISTORICAL_DAYS,
+    Ended,
+    Raised,
+    Rules,
+    Scope,
+    Series,
+    Total,
+    advance,
+    lasting,
+    raise_all,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +81,14 @@ def take(
     known: Callable[[Scope], Sequence[Raised]],
     rules: Callable[[Scope], Rules],
     today: int | None,
+    ended: Callable[[Scope], Sequence[Ended]] = lambda _scope: (),
 ) -> Taken:
-    """Read a batch. `known`: what stands of a series; `today`: an ordinal, None in a demo: the agency's newest day."""
-    batch = _Batch(held, known, rules, today)
+    """Read a batch.
+
+    `known`: what stands of a series; `ended`: what people decided of it; `today`: an ordinal, None in a demo: the
+    agency's newest day.
+    """
+    batch = _Batch(held, known, rules, today, ended)
     for offset, event in arrived:
         was_folding = course.folding
         course = _after(course, offset, event)
@@ -105,10 +121,12 @@ class _Batch:
         known: Callable[[Scope], Sequence[Raised]],
         rules: Callable[[Scope], Rules],
         today: int | None,
+        ended: Callable[[Scope], Sequence[Ended]],
     ) -> None:
         self.series: dict[Scope, Series] = {}
         self.raised: list[tuple[Raised, Transition]] = []
         self._held, self._known, self._rules, self._today = held, known, rules, today
+        self._ended = ended
         self._to_judge: dict[Scope, None] = {}
 
     def add(self, told: Told) -> None:
@@ -133,15 +151,22 @@ class _Batch:
 
     def _advance(self, scope: Scope, *, silently: bool) -> None:
         known = [*self._known(scope), *(one for one, _ in self.raised if one.scope == scope)]
-        rules = self._rules(scope)
-        series, found = advance(self._of(scope), rules, known, silently=silently)
+        rules, ended = self._rules(scope), self._ended(scope)
+        series, found = advance(self._of(scope), rules, known, ended=ended, silently=silently)
         self.series[scope] = series
-        if not found:
+        newest = series.newest
+        if newest is None:
             return
         today = self._newest_before(scope.agency) if self._today is None else self._today
-        last = max(transition.day for _, transition in found)
-        target_holds = rules["target"](series.newest or last).target is not None
-        self.raised += raise_all(scope, found, known, today=today, target_holds=target_holds)
+        self.raised += raise_all(
+            scope,
+            found,
+            known,
+            today=today,
+            target_holds="target" in rules and rules["target"](newest).target is not None,
+            ended=ended,
+            still_open=lasting(series, rules) if newest >= today - HISTORICAL_DAYS else {},
+        )
 
     def _of(self, scope: Scope) -> Series:
         return self.series.get(scope) or self._held.get(scope) or Series()

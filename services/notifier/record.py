@@ -9,24 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from services.notifier.evidence import as_recorded
 from services.notifier.judge import Raised, Scope
-from sipas.broker import Record, Topics, WholeTopicReader
-from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, decode_alert, decode_delivered, type_of
-from sipas.telemetry import logger
-
-log = logger("alerts")
-
-
-def read_alert_record(record: Record) -> AlertChanged | Delivered | None:
-    """One record of `alerts`; None for a type that only newer programs know, or that is no event at all."""
-    kind = type_of(record.headers)
-    try:
-        if kind == TYPES[AlertChanged]:
-            return decode_alert(record.value)
-        if kind == TYPES[Delivered]:
-            return decode_delivered(record.value)
-    except MalformedEvent as reason:
-        log.error("a record of alerts is no event", offset=record.offset, reason=reason.code)  # noqa: TRY400 - said once
-    return None
+from sipas.alert_records import read_event
+from sipas.broker import Topics, WholeTopicReader
+from sipas.events import AlertChanged, Delivered
 
 
 class AlertLog:
@@ -42,14 +27,13 @@ class AlertLog:
 
     def catch_up(self) -> None:
         for record in self._reader.to_end():
-            event = read_alert_record(record)
+            event = read_event(record)
             if isinstance(event, Delivered):
                 self.deliveries.setdefault(event.message_id, event)
-            elif event is not None and event.id not in self.alerts:
+            elif isinstance(event, AlertChanged) and event.id not in self.alerts:
                 self.alerts[event.id] = event
                 self.first_at[record.offset] = event.id
-                if (raised := as_recorded(event)) is not None:
-                    self.adopt([raised])
+                self.adopt([as_recorded(event)])
 
     def adopt(self, raised: Iterable[Raised]) -> None:
         """Take over what this process has committed, before it reads it from the topic."""

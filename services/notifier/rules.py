@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
-from services.notifier.drop_rule import Rule
-from services.notifier.judge import Rules, Scope
-from sipas.registry import Registry
+from services.notifier.drop_rule import Rule, RuleOn
+from services.notifier.judge import RuleName, Rules, Scope
+from sipas.registry import Dated, Registry, Target, target_id
 from sipas.telemetry import logger
 
 log = logger("judge")
 
 
 def rules_of(registry: Registry, scope: Scope) -> Rules:
-    """Both rules of a series. `registry` must hold the whole history (`newest`, not a view of one day)."""
+    """The rules of a series: "target" only where there ever was one.
+
+    `registry` must hold the whole history (`newest`, not a view of one day). Every total asks for every day again, and
+    settings change a few times a year: each is looked up once for the days between two changes. Whoever judges keeps
+    these rules as long as the registry.
+    """
+    changes = _changes(registry, scope)
+
+    def between_changes(look_up: RuleOn) -> RuleOn:
+        found: dict[int, Rule] = {}
+
+        def rule_on(day: int) -> Rule:
+            stretch = bisect_right(changes, day)
+            if stretch not in found:
+                found[stretch] = look_up(day)
+            return found[stretch]
+
+        return rule_on
 
     def drop(day: int) -> Rule:
         settings = registry.rule_on(scope.method, date.fromordinal(day))
@@ -27,7 +45,27 @@ def rules_of(registry: Registry, scope: Scope) -> Rules:
         percent = None if target is None else target.percent
         return _rule(scope.method, _items(settings.overrides), settings.unit, percent)
 
-    return {"drop": drop, "target": against_target}
+    rules: dict[RuleName, RuleOn] = {"drop": between_changes(drop)}
+    if _targets(registry, scope):
+        rules["target"] = between_changes(against_target)
+    return rules
+
+
+def _targets(registry: Registry, scope: Scope) -> list[Dated[Target]]:
+    """Every version of every target that the agency ever had, of its own, its block's or the province's."""
+    scopes = {named for version in registry.histories["agency"].get(scope.agency, ()) for named in version.value.scopes}
+    targets = registry.histories["target"]
+    return [version for named in sorted(scopes) for version in targets.get(target_id(named, scope.method), ())]
+
+
+def _changes(registry: Registry, scope: Scope) -> list[int]:
+    """The days on which a setting, a target or the agency's block may be another than the day before."""
+    histories = registry.histories
+    settings, agency = histories["rule"].get(scope.method, ()), histories["agency"].get(scope.agency, ())
+    dated = [*settings, *agency, *_targets(registry, scope)]
+    begins = {one.valid_from.toordinal() for one in dated if one.valid_from is not None}
+    ends = {one.valid_to.toordinal() + 1 for one in dated if one.valid_to is not None}
+    return sorted(begins | ends)
 
 
 def _items(overrides: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

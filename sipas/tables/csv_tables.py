@@ -31,7 +31,9 @@ def decoded(content: bytes, file: str) -> tuple[str, list[Fault]]:
     return text, []
 
 
-def csv_table(content: bytes, file: str, recognised: Callable[[str], bool]) -> tuple[Table, list[Fault]]:
+def csv_table(
+    content: bytes, file: str, recognised: Callable[[str], bool], max_rows: int = MAX_ROWS
+) -> tuple[Table, list[Fault]]:
     """The rows of a CSV file. `recognised` says whether a header names a column."""
     empty = Table(file, "", ())
     text, faults = decoded(content, file)
@@ -52,8 +54,8 @@ def csv_table(content: bytes, file: str, recognised: Callable[[str], bool]) -> t
             cells = [cell.strip() or None for cell in row]
             if any(cells):
                 rows.append((line, cells))
-            if len(rows) > MAX_ROWS or any(cells[MAX_COLUMNS:]):
-                why = f"is more than {MAX_ROWS:,} rows or {MAX_COLUMNS} columns"
+            if len(rows) > max_rows or any(cells[MAX_COLUMNS:]):
+                why = f"is more than {max_rows:,} rows or {MAX_COLUMNS} columns"
                 return empty, [Fault(Spot(file, line), "", why)]
     except csv.Error as reason:
         return empty, [Fault(Spot(file, skipped + begins + 1), "", f"is not CSV: {reason}")]

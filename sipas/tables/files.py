@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sipas.tables.csv_tables import csv_table
 from sipas.tables.lists import Fault, Spot
-from sipas.tables.table import Table
+from sipas.tables.table import MAX_ROWS, Table
 
 MAX_BYTES = 32 * 1024 * 1024
 EMPTY = "holds no table"
@@ -39,7 +39,9 @@ def workbook_tables(content: bytes, file: str) -> tuple[list[Table], list[Fault]
     return tables, faults if tables or faults else [Fault(Spot(file), "", EMPTY)]
 
 
-def text_table(content: bytes, file: str, recognised: Callable[[str], bool]) -> tuple[Table, list[Fault]]:
+def text_table(
+    content: bytes, file: str, recognised: Callable[[str], bool], max_rows: int = MAX_ROWS
+) -> tuple[Table, list[Fault]]:
     """The table of a CSV file; `recognised` says whether a header names a column."""
-    table, faults = csv_table(content, file, recognised)
+    table, faults = csv_table(content, file, recognised, max_rows)
     return table, faults if table.rows or faults else [Fault(Spot(file), "", EMPTY)]

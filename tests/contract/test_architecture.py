@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from deploy.local.stack import LISTENERS, PREPARATION, Stack, make_stack, servers, services
+from deploy.local.stack import LISTENERS, PREPARATION, SECRETS, Stack, make_stack, servers, services
 from sipas.broker import TOPIC_SETTINGS
 from sipas.cli import main
 from sipas.settings import (
@@ -39,7 +39,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    return make_stack(tmp_path, {}, "s" * 43, None)
+    return make_stack(tmp_path, {}, dict.fromkeys(SECRETS, "s" * 43), None)
 
 
 # --- the local stack
@@ -236,7 +236,12 @@ def test_every_topic_that_the_code_names_has_settings_and_a_description() -> Non
 # --- metrics
 
 UNITS = {"seconds", "bytes", "records", "partitions", "messages"}
-UNIT_ELSEWHERE = {"sipas_survey_workers_without_kafka": "counts workers, and says which"}
+UNIT_ELSEWHERE = {
+    "sipas_survey_workers_without_kafka": "counts workers, and says which",
+    "sipas_notifier_channel_away": "is 1 or 0",
+    "sipas_notifier_courier_owner": "is 1 or 0",
+    "sipas_notifier_watchdog": "is always 1",
+}
 
 
 def described_as(metric: MetricWrapperBase) -> Metric:

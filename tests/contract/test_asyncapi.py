@@ -14,6 +14,7 @@ from sipas.events import (
     TYPES,
     AgencyDay,
     AlertChanged,
+    AlertDecided,
     Comment,
     Delivered,
     Entry,
@@ -22,6 +23,9 @@ from sipas.events import (
     Response,
     ResultFrozen,
     ScoresLoaded,
+    SilenceSet,
+    Undelivered,
+    Withheld,
 )
 from sipas.people import PERSON, Person
 from sipas.registry import KINDS
@@ -65,10 +69,14 @@ STRUCTS = (
     Rebuilt,
     AlertChanged,
     Delivered,
+    AlertDecided,
+    SilenceSet,
     Entry,
     GenerationSwitched,
     ResultFrozen,
     ScoresLoaded,
+    Undelivered,
+    Withheld,
     Fact,
     Rule,
 )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,18 +12,18 @@ from services.aggregator.dead_letters import Rejected, dead_letter_headers, own_
 from services.aggregator.fold import sheet_of
 from services.aggregator.frozen import parts_of, results_in
 from services.aggregator.generations import Switches, with_switches
-from services.board.alerts import changes_in
 from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
 from services.notifier.judge import Total
-from services.notifier.message import compose, load_words
-from services.notifier.record import read_alert_record
 from services.survey.redaction import redact
+from sipas.alert_book import AlertBook
+from sipas.alert_records import events_in, read_event
 from sipas.events import (
     HEADER_NAMES,
     TYPES,
     AgencyDay,
     AlertChanged,
+    AlertDecided,
     Comment,
     Delivered,
     Entry,
@@ -33,8 +33,12 @@ from sipas.events import (
     Response,
     ResultFrozen,
     ScoresLoaded,
+    SilenceSet,
+    Undelivered,
+    Withheld,
     decode_agency_day,
     decode_alert,
+    decode_alert_decided,
     decode_comment,
     decode_delivered,
     decode_entry,
@@ -42,7 +46,10 @@ from sipas.events import (
     decode_rebuilt,
     decode_response,
     decode_scores,
+    decode_silence_set,
     decode_switched,
+    decode_undelivered,
+    decode_withheld,
     encode,
     headers,
     minute_ms,
@@ -54,6 +61,7 @@ from sipas.registry import KINDS, Registry, read_item
 from sipas.tally import Tally
 from tests.contract.documents import ASYNCAPI, EXAMPLES, MESSAGES, SCHEMAS, Example, of_topic
 from tests.contract.json_schema import faults
+from tests.message_samples import head, write
 
 DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Response]: decode_response,
@@ -62,6 +70,10 @@ DECODERS: dict[str, Callable[[bytes | None], Struct]] = {
     TYPES[Rebuilt]: decode_rebuilt,
     TYPES[AlertChanged]: decode_alert,
     TYPES[Delivered]: decode_delivered,
+    TYPES[Withheld]: decode_withheld,
+    TYPES[Undelivered]: decode_undelivered,
+    TYPES[AlertDecided]: decode_alert_decided,
+    TYPES[SilenceSet]: decode_silence_set,
     TYPES[Entry]: decode_entry,
     TYPES[GenerationSwitched]: decode_switched,
     TYPES[ResultFrozen]: decode_frozen,
@@ -198,7 +210,7 @@ def test_a_version_of_an_entry_may_have_a_field_more() -> None:
 def test_an_unknown_event_type_says_nothing_to_a_reader_of_alerts() -> None:
     alert = EXAMPLES["alert-changed-possible"]
     headers_of_later = [(name, b"sipas.unheard-of.v1" if name == "ce_type" else v) for name, v in alert.headers]
-    assert read_alert_record(Example("", "alerts", alert.key, headers_of_later, alert.value)) is None
+    assert read_event(Example("", "alerts", alert.key, headers_of_later, alert.value)) is None
 
 
 @named(of_topic("responses"))
@@ -237,27 +249,28 @@ ALERTS = [example for example in of_topic("alerts") if type_of(example.headers) 
 def test_the_judge_takes_a_recorded_alert_up_again_under_its_own_id(example: Example) -> None:
     event = decode_alert(example.value)
     raised = as_recorded(event)
-    assert raised is not None
     assert (raised.id, raised.historical) == (event.id, event.historical)
 
 
 @named(ALERTS)
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_the_courier_has_words_for_a_recorded_alert(example: Example, language: str) -> None:
-    message = compose(
-        decode_alert(example.value),
-        load_words()[language],
-        language=language,
-        agency="Sở Nội vụ",
-        criterion=None,
-        board_url="http://127.0.0.1:8081",
-        demo=True,
-    )
+    message = write("alert", decode_alert(example.value), person=head(language), demo=True)
     assert "{" not in message.text
 
 
-def test_the_board_reads_changes_of_state_and_passes_over_deliveries() -> None:
-    assert list(changes_in(of_topic("alerts"))) == [decode_alert(example.value) for example in ALERTS]
+def test_the_board_and_the_courier_read_the_life_of_an_alert() -> None:
+    book = AlertBook().updated(events_in([*of_topic("decisions"), *of_topic("alerts")]))
+    alert = book.alerts["so-noi-vu", "quick-5@1", "drop", date(2026, 9, 23)]
+    assert alert.acknowledged == decode_alert_decided(EXAMPLES["alert-acknowledged"].value)
+    assert alert.closed == decode_alert_decided(EXAMPLES["alert-new-normal"].value)
+    assert alert.told == (decode_delivered(EXAMPLES["delivered"].value),)
+    [silence] = book.silences.values()
+    assert book.silenced(("so-noi-vu", "block/so", "province"), silence.start) == silence
+
+
+def test_a_switch_of_the_generation_says_nothing_about_an_alert() -> None:
+    assert read_event(EXAMPLES["generation-switched"]) is None
 
 
 def test_a_delivery_names_the_alert_and_the_person_by_their_ids() -> None:

@@ -12,17 +12,20 @@ from holidays import country_holidays
 from services.aggregator.commit import commit
 from services.aggregator.fold import Shelves, fold, sheet_of
 from services.aggregator.steps import Waiting
-from services.board.alerts import AlertBook
+from services.board.alert_forms import FormNonces
 from services.board.app import make_app
 from services.board.comments import ReadComments
 from services.board.figures import Figures
-from services.board.parts import Parts
+from services.board.parts import Leading, Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook
-from sipas.broker import partition_of
-from sipas.events import Comment, Entry, Response
+from sipas.alert_book import AlertBook
+from sipas.alert_links import AlertLinks
+from sipas.broker import PublishFailed, partition_of
+from sipas.events import AlertDecided, Comment, Entry, Response
 from sipas.ledger import Ledgers
 from sipas.methods import load_methods
+from sipas.people import People
 from sipas.registry import Registry, token_hash
 from sipas.tally_keys import TallyKeys
 
@@ -79,12 +82,16 @@ class BoardStack:
         demo: bool = False,
         publication_minimum: int = 5,
         read_comments: ReadComments | None = None,
+        people: Iterable[Entry] = (),
     ) -> None:
         self.methods = load_methods()
         self.ledgers = Ledgers(url, namespace)
         self.keys = [TallyKeys.of(self.ledgers, number) for number in range(PARTITIONS)]
         self.waiting: dict[str, dict[str, Waiting]] = {}
         self.alerts = AlertBook()
+        self.kafka_away = False
+        self.links = AlertLinks("s" * 32)
+        self.people = People.fold(people)
         self.scores = ScoreBook()
         self.comments: list[Comment] = []
         self.now = NOW
@@ -95,6 +102,13 @@ class BoardStack:
             registry=lambda: registry,
             alerts=lambda: self.alerts,
             scores=lambda: self.scores,
+            leading=Leading(
+                people=lambda: self.people,
+                links=self.links,
+                nonces=FormNonces("s" * 32),
+                decide=self.decide,
+                heard=lambda _id: None,
+            ),
             comments=read_comments
             or (lambda agency, day: [one for one in self.comments if (one.agency, one.day) == (agency, day)]),
             figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, publication_minimum),
@@ -107,6 +121,12 @@ class BoardStack:
             demo=demo,
         )
         self.client: FlaskClient = make_app(parts).test_client()
+
+    def decide(self, decision: AlertDecided) -> None:
+        """As a Kafka that answers at once, or not at all."""
+        if self.kafka_away:
+            raise PublishFailed("no broker")
+        self.alerts = self.alerts.updated([decision])
 
     def count(
         self,

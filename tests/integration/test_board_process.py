@@ -41,6 +41,7 @@ class Service(Program):
 class Stack:
     def __init__(self, kafka: KafkaServer, redis: RedisServer, namespace: str, directory: Path) -> None:
         self.namespace, self.topics = namespace, Topics(namespace)
+        self.bootstrap = kafka.bootstrap
         self.publisher = Publisher([kafka.bootstrap])
         log = Log([kafka.bootstrap])
         log.create(namespace, partitions=PARTITIONS, replication=1)
@@ -53,6 +54,7 @@ class Stack:
             "SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap,
             "SIPAS_REDIS_URL": redis.url,
             "SIPAS_BOARD_LISTEN": f"127.0.0.1:{board}",
+            "SIPAS_LINK_SECRET": "s" * 32,
             "SIPAS_BOARD_ADMIN": f"127.0.0.1:{board_admin}",
             "SIPAS_AGGREGATOR_ADMIN": f"127.0.0.1:{aggregator_admin}",
         }

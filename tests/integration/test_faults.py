@@ -25,8 +25,7 @@ class Sleeper:
         stack.write(self.answers.records[3_000:4_500])
         wait_until(lambda: proxy.faults == 1, what="the sleeper's commit")
         stack.write(self.answers.records[4_500:])
-        self.successor = stack.aggregator("successor", static=False)
-        self.successor.start()
+        stack.aggregator("successor", static=False).start()
         stack.wait_until_counted()
         proxy.release()
         self.program.resume()
@@ -40,8 +39,7 @@ def test_a_paused_owner_that_wakes_after_another_took_over_changes_nothing(any_s
 
 def test_without_the_guard_of_the_position_it_would(stack: AggregatorStack) -> None:
     sleeper = Sleeper(stack, "no-position-guard")
-    wait_until(lambda: "the ledger moved without us" in sleeper.successor.log, what="the position set back")
-    assert stack.differences(sleeper.answers) != []
+    wait_until(lambda: stack.differences(sleeper.answers) != [], what="totals of before over those of now")
 
 
 def test_a_reply_lost_after_the_server_executed_counts_once(any_stack: AggregatorStack) -> None:

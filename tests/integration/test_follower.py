@@ -79,6 +79,14 @@ def test_the_boards_alerts_leave_out_what_is_none_and_go_on(writer: Writer) -> N
     writer.repeat(Example("", "", possible.key, possible.headers, b"{"))
     writer.repeat(EXAMPLES["delivered"])
     writer.repeat(confirmed)
-    wait_until(lambda: len(alerts.book.ids) == 2, 10, "the confirmation")
+    wait_until(lambda: [alert.state for alert in alerts.book.alerts.values()] == ["confirmed"], 10, "the confirmation")
+    acknowledged = EXAMPLES["alert-acknowledged"]
+    writer.publisher.publish(
+        Topics(writer.namespace).decisions,
+        acknowledged.value,
+        key=acknowledged.keyed,
+        headers=list(acknowledged.headers),
+    )
+    wait_until(lambda: all(alert.acknowledged for alert in alerts.book.alerts.values()), 10, "the acknowledgement")
     assert alerts.alive()
     alerts.close()

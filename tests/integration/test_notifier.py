@@ -17,6 +17,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,8 +25,12 @@ from aiosmtpd.controller import Controller
 from kafka import KafkaAdminClient
 
 from deploy.local.programs import HOST, ROOT, ask_redis
+from services.notifier.alert_life import read_book
+from services.notifier.endings import Endings
 from services.notifier.judge_loop import Judge
-from services.notifier.record import AlertLog, read_alert_record
+from services.notifier.record import AlertLog
+from sipas.alert_decisions import decide
+from sipas.alert_records import publish_decision, read_event
 from sipas.broker import (
     GroupReader,
     Log,
@@ -126,8 +131,11 @@ class Stack:
             "SIPAS_KAFKA_BOOTSTRAP": bootstrap,
             "SIPAS_REDIS_URL": redis.url,
             "SIPAS_BOARD_URL": "https://board.example",
+            "SIPAS_LINK_SECRET": "s" * 32,
             "SIPAS_SMTP_URL": f"smtp://{HOST}:{self.mailbox.port}",
             "SIPAS_MAIL_FROM": "sipas@tinhmau.example",
+            # tests run at any hour
+            "SIPAS_QUIET_HOURS": "none",
             "PYTHONPATH": str(ROOT),
         }
         self.kafka.create(namespace, partitions=PARTITIONS, replication=1)
@@ -208,6 +216,7 @@ class Stack:
             publisher=publisher,
             ledgers=self.ledgers,
             record=AlertLog(self.bootstrap, self.namespace),
+            endings=Endings,
             registry=lambda: registry,
             demo=False,
             zone=ZoneInfo(ZONE),
@@ -233,6 +242,20 @@ class Stack:
         slot = self.ledgers.slot("courier", 0)
         return slot.snapshot([slot.key("queue")])[1][0]
 
+    def declare_normal(self) -> None:
+        """A person says that the level of the only alert is the new normal, as the page and the command do."""
+        [alert] = read_book(self.bootstrap, self.namespace).alerts.values()
+        made = decide(
+            alert, "new-normal", id_="1", by="giam-doc", at=now(), today=alert.newest.day, demo=False, note="Đổi việc"
+        )
+        publish_decision(self.publisher, self.namespace, made, service="board", at=now())
+
+    def watched(self, agency: str = "so-noi-vu") -> Any:
+        """What the judge's ledger holds of a series, but for its days."""
+        slot = self.ledgers.slot("judge", partition_of(agency, PARTITIONS))
+        _, [watchers] = slot.snapshot([slot.key("watchers")])
+        return json.loads(watchers[f"{agency}/quick-5@1"])
+
     def settle(self) -> None:
         wait_until(self.is_settled, 30, "everything to be judged and told")
 
@@ -245,10 +268,21 @@ class Stack:
     def kinds(self, agency: str = "so-noi-vu") -> list[str]:
         return [alert.kind for alert in self.read_alerts().alerts.values() if alert.agency == agency]
 
+    def told(self, person: str) -> list[str]:
+        """The agencies of the changes that a person was told of, one for each."""
+        log = self.read_alerts()
+        said = [
+            change
+            for delivered in log.deliveries.values()
+            if delivered.person == person
+            for change in (delivered.alert_id, *delivered.also)
+        ]
+        return [log.alerts[change].agency for change in said]
+
     def records_by_id(self) -> Counter[str]:
         """How often each alert and each delivery stands in the topic."""
         reader = WholeTopicReader(self.bootstrap, self.topics.alerts)
-        events = [read_alert_record(record) for record in reader.to_end()]
+        events = [read_event(record) for record in reader.to_end()]
         reader.close()
         return Counter(event.id if isinstance(event, AlertChanged) else event.message_id for event in events if event)
 
@@ -376,6 +410,29 @@ def test_a_flushed_redis_mails_nobody_twice_and_the_alert_goes_on(stack: Stack, 
     assert set(stack.records_by_id().values()) == {1}
 
 
+def test_a_new_normal_raises_nothing_again_and_a_flushed_redis_comes_to_the_same(stack: Stack):
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=68), 60)
+        stack.settle()
+        day = stack.tell_fall(day, 5)
+        stack.settle()
+        assert stack.kinds() == ["possible", "confirmed"]
+        notifier.kill()
+        stack.declare_normal()
+        notifier.start()
+        stack.tell_fall(day, 4)
+        stack.settle()
+        state = stack.watched()
+        level, satisfied, *_ = state["rules"]["drop"][1]["level"]
+        assert state["rules"]["drop"][1]["alert"] is None
+        assert satisfied / level == pytest.approx(0.725, abs=0.001)
+        assert ask_redis(stack.redis.port, "FLUSHALL").startswith(b"+OK")
+        stack.settle()
+        wait_until(lambda: stack.watched() == state, what="the same state")
+    assert stack.kinds() == ["possible", "confirmed"]
+    assert stack.mailbox.subjects() == [vi("possible"), vi("confirmed")]
+
+
 def test_a_redis_set_back_to_an_older_copy_mails_nobody_twice(stack: Stack):
     notifier = stack.notifier()
     with notifier:
@@ -464,7 +521,7 @@ def test_while_the_mail_server_is_away_messages_wait_and_nothing_else_does(stack
         for agency, day in ends.items():
             stack.tell_fall(day, 3, agency)
         wait_until(lambda: stack.kinds("so-y-te") and stack.kinds() and stack.is_queued(), 30, "both alerts")
-        wait_until(lambda: "the mail server is away" in notifier.log, 10, "a log line that says so")
+        wait_until(lambda: "a channel is away" in notifier.log, 10, "a log line that says so")
         wait_until(lambda: notifier.metric("sipas_notifier_queue_messages") == len(stack.queue()), 10, "the metric")
         assert len(stack.queue()) == 3
         assert notifier.ask("/readyz") == "OK\n"
@@ -472,7 +529,10 @@ def test_while_the_mail_server_is_away_messages_wait_and_nothing_else_does(stack
         stack.settle()
     counts = Counter(str(mail["Message-ID"]) for mail in stack.mailbox.mails)
     assert set(counts.values()) == {1}
-    assert sorted(stack.mailbox.subjects()) == sorted([vi("possible"), vi("possible", "so-y-te")])
+    # what waited for the server is one message, whoever's it is
+    assert len(stack.mailbox.subjects()) == len(stack.mailbox.subjects("en@tinhmau.example")) == 1
+    assert set(stack.records_by_id().values()) == {1}
+    assert sorted(stack.told("giam-doc")) == ["so-noi-vu", "so-y-te"]
 
 
 def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
@@ -482,14 +542,19 @@ def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
             wait_until(lambda n=notifier: n.metric("sipas_notifier_partitions") == 1, 30, "a share of the partitions")
         ends = [stack.tell_usual(today() - timedelta(days=63), 60, agency) for agency in agencies]
         stack.settle()
-        two.kill()
+        # the one that tells leaders, whichever it is, so that the other has to take over
+        notifiers = {one.metric("sipas_notifier_courier_owner"): one, two.metric("sipas_notifier_courier_owner"): two}
+        assert set(notifiers) == {0, 1}
+        notifiers[1].kill()
+        left = notifiers[0]
         for agency, day in zip(agencies, ends, strict=True):
             stack.tell_fall(day, 3, agency)
-        wait_until(lambda: one.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
+        wait_until(lambda: left.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
+        wait_until(lambda: left.metric("sipas_notifier_courier_owner") == 1, 30, "the dead one's leaders")
         stack.settle()
     for agency in agencies:
         assert "possible" in stack.kinds(agency)
-    assert sorted(stack.mailbox.subjects()) == sorted(vi("possible", agency) for agency in agencies)
+    assert sorted(stack.told("giam-doc")) == sorted(agencies)
     assert set(stack.records_by_id().values()) == {1}
 
 

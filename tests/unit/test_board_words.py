@@ -1,21 +1,26 @@
 """What the board says, and the one word that it must not use for its figure."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
 import services.board
+from services.board.alert_page import WORDS
 from services.board.formats import NO_BREAK, count_text, minute_text, percent_text
 from services.board.wording import PAGES, REASONS
+from sipas.alert_book import ENDINGS, STATES
+from sipas.alert_decisions import REFUSALS, Act
 from sipas.problems import KINDS
 
 BOARD = Path(services.board.__file__).parent
 TEMPLATES = sorted((BOARD / "templates").glob("*.html"))
-SOURCES = [*TEMPLATES, BOARD / "wording.yaml", BOARD / "schemas.py", BOARD / "api.py"]
+SOURCES = [*TEMPLATES, BOARD / "wording.yaml", BOARD / "alert_wording.yaml", BOARD / "schemas.py", BOARD / "api.py"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -38,6 +43,29 @@ def test_every_wording_is_used_and_every_word_asked_for_exists() -> None:
     by_value = {"merged", "dissolved", "pooled", "mean_of_criteria", "mean_of_factors", "other-block"}
     by_pages = {"last-month", "this-month", "this-quarter", "this-year", "before", "year-before"}
     assert asked | by_value | by_pages == set(PAGES)
+
+
+def test_the_page_behind_a_link_has_every_word_that_it_asks_for_and_no_other() -> None:
+    template = (BOARD / "templates/alert.html").read_text(encoding="utf-8")
+    asked = {
+        word
+        for word in WORDS
+        if f'"{word}"' in template or f'"{word}"' in (BOARD / "alert_page.py").read_text(encoding="utf-8")
+    }
+    acts = get_args(Act)
+    by_value = {
+        *(f"did-{act}" for act in acts),
+        *(f"said-{act}" for act in acts),
+        *(f"refused-{code}" for code in REFUSALS),
+        *(f"lead-{rule}-{state}" for rule in ("drop", "target") for state in STATES),
+        *(f"state-{state}" for state in (*STATES, "closed")),
+        *("chance-possible", "chance-confirmed"),
+        *(f"confirm-{act}{part}" for act in ENDINGS for part in ("", "-text", "-button")),
+    }
+    assert set(re.findall(r"""\bs\("([a-z-]+)"[,)]""", template)) | by_value <= set(WORDS)
+    assert asked | by_value == set(WORDS)
+    assert all(text.vi.strip() and text.en.strip() for text in WORDS.values())
+    assert all(unicodedata.is_normalized("NFC", text.vi) for text in WORDS.values())
 
 
 def test_every_problem_has_words_in_both_languages() -> None:

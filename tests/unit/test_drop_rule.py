@@ -128,14 +128,17 @@ class TestTheRecordedCases:
 
 
 MUTANTS = {
-    "learns during an alert": ("    if detector.alert:\n        return detector\n    today", "    today"),
+    "learns during an alert": (
+        "        return replace(detector, alert=_with_level(rule, detector, detector.alert, day))\n",
+        "        pass\n",
+    ),
     "learns the recovery day": (
         "_counted(adopt(evening, fact), day), _told",
         "_counted(_learnt(rule, adopt(evening, fact), day), day), _told",
     ),
     "keeps the queue when an alert opens": ("replace(detector, queue=(), alert=", "replace(detector, alert="),
     "learns without delay": ("len(queue) <= rule.lag", "len(queue) <= 0"),
-    "no cap on a day": ("min(found, rule.day_cap)", "found"),
+    "no cap on a day": ("min(found, cap)", "found"),
     "no benefit of the doubt": ("rule.guard * math.sqrt", "0 * math.sqrt"),
     "recovery against the whole drop": ("max(alert.drop_index - 1, 0)", "alert.drop_index"),
     "a run is never forgotten": ("if cusum > 0 else None", "if cusum >= 0 else None"),
@@ -263,6 +266,37 @@ class TestAnyInput:
         _, told = judge(rule, detector, Day(99, responses, responses * mean))
         if told:
             assert told.evidence <= held + rule.day_share * math.log(rule.false_alarm_days) + 1e-9
+
+    @settings(max_examples=60, deadline=None)
+    @given(rules, histories())
+    def test_raises_an_alert_exactly_where_the_evidence_exceeds_what_it_needs(self, rule, history):
+        detector = Detector()
+        for day in history:
+            footing, phase = drop_rule._footing(rule, detector), level(rule, detector).phase
+            _, told = judge(rule, detector, day)
+            if phase == "normal":
+                gains = drop_rule._capped(rule, drop_rule._likelihoods(rule, footing, day))
+                terms = [one.log_odds + gain for one, gain in zip(detector.suspicions, gains, strict=True)]
+                evidence = math.log(sum(map(math.exp, terms))) - math.log(drop_rule.DROPS)
+                assert (told is not None) == (evidence > rule.alarm_evidence) or evidence == pytest.approx(
+                    rule.alarm_evidence
+                )
+            detector, _ = close(rule, detector, day)
+
+    @settings(max_examples=60, deadline=None)
+    @given(rules, histories(), st.integers(1, 5))
+    def test_is_watched_as_its_days_one_by_one_would_be(self, rule, history, still_open):
+        closed, open_days = history[:-still_open], history[-still_open:]
+        state, facts = settle(always(rule), closed)
+        copy, expected = state, []
+        for day in open_days[:-1]:
+            copy, told = judge(rule, copy, day)
+            copy = close_recorded(rule, copy, day)
+            expected += [told] if told else []
+        copy, told = judge(rule, copy, open_days[-1])
+        expected += [told] if told else []
+        for _ in range(2):
+            assert watch(always(rule), open_days, facts, state) == (copy, tuple(expected))
 
     @settings(max_examples=60, deadline=None)
     @given(st.floats(0.15, 0.98), st.floats(0.003, 0.25), st.lists(st.booleans(), min_size=1, max_size=60))
@@ -405,7 +439,7 @@ class TestAnAlert:
         assert told.kind == "possible"
         closed, recovered = close(DEFAULT, alerted, full)
         assert recovered is None
-        assert closed.alert == Alert(31, told.drop_index, told.evidence)
+        assert replace(closed.alert, weight=0, satisfied=0) == Alert(31, told.drop_index, told.evidence)
         assert refold(always(DEFAULT), [full], [told], detector) == closed
         assert settle(always(DEFAULT), [full], [told], detector) == (closed, ())
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notifier.counters import PartFall, counter_fallen_most, pack
 from services.notifier.drop_rule import Fact, Rule
-from services.notifier.evidence import alert_changed, as_recorded, fallen_most
+from services.notifier.evidence import alert_changed, as_recorded, fallen_most, phase_after
 from services.notifier.judge import (
     GRACE_DAYS,
     HISTORICAL_DAYS,
-    RULES,
     WINDOW_DAYS,
     Raised,
     Scope,
@@ -84,6 +84,49 @@ def good_days(number: int, first: int = 0) -> list[Told]:
 
 def bad_days(number: int, first: int) -> list[Told]:
     return [told(day, 0.66) for day in range(first, first + number)]
+
+
+class TestCounters:
+    """Of an agency, day by day, packed small."""
+
+    def day(self, **counters: tuple[int, int]) -> str:
+        """Counter -> (sheets, wholly satisfied ones)."""
+        return pack(
+            {
+                f"counter={code}": {"responses": sheets, "5/5": satisfied, "1/5": sheets - satisfied, "excluded": 3}
+                for code, (sheets, satisfied) in counters.items()
+            }
+            | {"channel=qr": {"responses": 7, "5/5": 7}}
+        )
+
+    def test_the_one_that_fell_most_is_named_with_its_figures(self):
+        before, after = self.day(A=(50, 50), B=(50, 40)), self.day(A=(20, 10), B=(20, 14))
+        assert counter_fallen_most([before, before], [after, after]) == PartFall("A", 1.0, 100, 0.6, 40)
+
+    def test_with_fewer_than_thirty_sheets_is_not_named(self):
+        before, after = self.day(A=(50, 50), B=(50, 40)), self.day(A=(29, 0), B=(30, 14))
+        found = counter_fallen_most([before], [after])
+        assert found is not None
+        assert found.code == "B"
+
+    def test_that_rose_are_not_named(self):
+        assert counter_fallen_most([self.day(A=(50, 40))], [self.day(A=(50, 45))]) is None
+
+    def test_without_days_are_none(self):
+        assert pack({"channel=qr": {"responses": 7, "5/5": 7}}) == ""
+        assert counter_fallen_most([""], []) is None
+
+    def test_cost_a_few_hundred_bytes_a_day(self):
+        codes = {f"7K3M9QX2{number:02}": (36, 31) for number in range(12)}
+        assert len(self.day(**codes)) < 300
+
+    def test_that_cannot_come_from_sheets_are_refused(self):
+        with pytest.raises(ValueError, match="no cell"):
+            Total.from_fields((0, 1), {"responses": 1, "A:5": 1, "1/1": 1}, {"counter=A": {"responses": 1, "3/2": 1}})
+
+    def test_survive_the_ledger(self):
+        made = replace(total(0.5), counters=self.day(A=(50, 50)))
+        assert Total.from_state(json.loads(json.dumps(made.to_state()))) == made
 
 
 class TestATotal:
@@ -237,6 +280,75 @@ def histories(draw) -> list[list[Told]]:
     return [[events[index] for index in order[first:last]] for first, last in pairwise(cuts)]
 
 
+def standing(running: Running) -> list[tuple[str, int, int]]:
+    """(kind, number, day) of what was said of alerts that stand."""
+    return [
+        (one.fact.kind, one.fact.number, one.fact.day - START)
+        for one in running.known
+        if one.fact.kind in ("follow-up", "reminder")
+    ]
+
+
+class TestAnAlertThatStands:
+    """Opened on day 62, by a fall that began on day 60."""
+
+    def test_is_followed_up_on_its_tenth_reporting_day_and_reminded_of_every_thirty_days(self):
+        running = Running()
+        running.read_one_by_one(*good_days(60), *bad_days(70, 60))
+        opened = running.known[0].fact.opened - START
+        assert standing(running) == [
+            ("follow-up", 1, opened + 10),
+            ("reminder", 1, opened + 30),
+            ("reminder", 2, opened + 60),
+        ]
+
+    def test_says_the_same_of_itself_in_one_batch(self):
+        days = [*good_days(60), *bad_days(70, 60)]
+        slowly, at_once = Running(), Running()
+        slowly.read_one_by_one(*days)
+        at_once.read(*days)
+        assert standing(at_once) == standing(slowly) != []
+        assert {one.id for one in at_once.known} == {one.id for one in slowly.known}
+
+    def test_measures_ten_days_that_did_not_raise_it(self):
+        running = Running()
+        running.read(*good_days(60), *bad_days(3, 60), *(told(day, 0.75) for day in range(63, 90)))
+        [followed] = [one for _, one in running.transitions if one.kind == "follow-up"]
+        assert followed.after == pytest.approx(0.75)
+        assert (followed.since - START, followed.responses) == (63, 400)
+        low, high = followed.after_interval
+        [opening] = [one for _, one in running.transitions if one.kind == "possible"]
+        assert high - low < opening.after_interval[1] - opening.after_interval[0]
+
+    def test_is_reminded_of_with_the_last_thirty_days_only(self):
+        running = Running()
+        running.read(*good_days(60), *bad_days(20, 60), *(told(day, 0.72) for day in range(80, 140)))
+        reminders = [one for _, one in running.transitions if one.kind == "reminder"]
+        assert len(reminders) == 2
+        assert reminders[-1].after == pytest.approx(0.72)
+
+    def test_of_an_office_that_needs_a_month_for_ten_days_is_followed_up_and_not_reminded_of_as_well(self):
+        running = Running()
+        running.read_one_by_one(*good_days(60), *(told(60 + 3 * number, 0.66) for number in range(26)))
+        opened = running.known[0].fact.opened - START
+        assert standing(running) == [("follow-up", 1, opened + 30), ("reminder", 2, opened + 60)]
+
+    def test_is_silent_once_it_is_over(self):
+        running = Running()
+        running.read_one_by_one(*good_days(60), *bad_days(5, 60), *good_days(80, 65))
+        assert [one.fact.kind for one in running.known][-1] == "recovered"
+        recovered = running.known[-1].fact.day - START
+        assert all(day < recovered for _, _, day in standing(running))
+
+    def test_is_not_followed_up_again_by_late_answers_that_change_which_day_is_the_tenth(self):
+        running = Running()
+        running.read_one_by_one(*good_days(60), *bad_days(8, 60), *bad_days(20, 70))
+        before = standing(running)
+        assert [kind for kind, _, _ in before] == ["follow-up"]
+        running.read_one_by_one(*bad_days(2, 68), *bad_days(1, 90))
+        assert standing(running) == before
+
+
 class TestReplay:
     @settings(max_examples=40)
     @given(histories(), st.sampled_from([NO_TARGET, TARGET]))
@@ -332,6 +444,47 @@ class TestHistory:
         assert [(one.fact.kind, one.historical) for one in running.known] == [("possible", False), ("confirmed", False)]
 
 
+class TestAFallThatWasHistoryWhenItWasFound:
+    """A judge that was away, or days that came late."""
+
+    TODAY = START + 100
+
+    def told(self, running: Running) -> list[tuple[str, int]]:
+        return [(one.fact.kind, one.fact.number) for one in running.known if not one.historical]
+
+    def test_and_lasts_is_told_once_as_what_it_is_now(self):
+        running = Running(today=START + 80)
+        running.read(*good_days(60), *bad_days(20, 60))
+        assert self.told(running) == [("reminder", 0)]
+        running.read(*bad_days(3, 80))
+        assert self.told(running) == [("reminder", 0)]
+        now = running.transitions[-1][1]
+        assert (now.after, now.before) == (pytest.approx(0.66), pytest.approx(0.88, abs=0.01))
+
+    def test_is_followed_by_no_follow_up_of_a_message_that_nobody_got(self):
+        running = Running(today=START + 80)
+        running.read(*good_days(60), *bad_days(20, 60))
+        assert [one.historical for one in running.known if one.fact.kind == "follow-up"] == [True]
+
+    def test_and_is_over_is_never_told(self):
+        running = Running(today=self.TODAY)
+        running.read(*good_days(60), *bad_days(6, 60), *good_days(35, 66))
+        assert [one.fact.kind for one in running.known] != []
+        assert self.told(running) == []
+
+    def test_is_not_told_while_its_days_are_those_of_last_month(self):
+        running = Running(today=START + 120)
+        running.read(*good_days(60), *bad_days(20, 60))
+        assert self.told(running) == []
+
+    def test_against_the_target_too_is_one_message(self):
+        running = Running(today=START + 80, rules=TARGET)
+        running.read(*good_days(60), *bad_days(20, 60))
+        now = [one for one in running.known if not one.historical]
+        assert [(one.rule, one.fact.kind) for one in now if one.told_with is None] == [("target", "reminder")]
+        assert {one.rule for one in now} == {"drop", "target"}
+
+
 def raised(rule, kind, day, *, opened=None, historical=False, told_with=None) -> Raised:
     return Raised(SCOPE, rule, Fact(kind, day, opened or day, 2, 7.0), historical, told_with)
 
@@ -385,6 +538,31 @@ class TestOneFall:
         assert self.mark(found, known) == {"drop recovered": found[1].id, "target recovered": None}
 
 
+class TestHowAFallStands:
+    """Said once where both rules see it: against the target."""
+
+    def mark(self, found, known=()) -> dict[str, str | None]:
+        marked = raise_all(SCOPE, [(one.rule, one.fact) for one in found], known, today=120, target_holds=True)
+        return {f"{one.rule} {one.fact.kind}": one.told_with for one, _ in marked}
+
+    @pytest.mark.parametrize("kind", ["follow-up", "reminder"])
+    def test_while_leaders_know_of_a_breach_is_said_by_the_breach(self, kind):
+        known = [raised("target", "possible", 98), raised("drop", "possible", 96)]
+        found = [raised("drop", kind, 120, opened=96), raised("target", kind, 120, opened=98)]
+        assert self.mark(found, known) == {f"drop {kind}": found[1].id, f"target {kind}": None}
+
+    @pytest.mark.parametrize("kind", ["follow-up", "reminder"])
+    def test_is_said_by_the_drop_where_there_is_no_breach(self, kind):
+        known = [raised("drop", "possible", 96)]
+        assert self.mark([raised("drop", kind, 120, opened=96)], known) == {f"drop {kind}": None}
+
+    def test_is_no_follow_up_to_what_only_the_target_told(self):
+        breach = raised("target", "possible", 98)
+        known = [breach, raised("drop", "possible", 99, told_with=breach.id), raised("target", "recovered", 110)]
+        found = [raised("drop", "follow-up", 120, opened=99)]
+        assert self.mark(found, known) == {"drop follow-up": breach.id}
+
+
 class TestEvidence:
     def event(self, rules=NO_TARGET, rule="drop", kind="possible"):
         running = Running(rules=rules)
@@ -392,7 +570,7 @@ class TestEvidence:
         one, transition = next(
             pair for pair in running.transitions if (pair[0].rule, pair[0].fact.kind) == (rule, kind)
         )
-        return alert_changed(one, transition, running.series[SCOPE].days, (0, 1)), transition
+        return alert_changed(one, transition, running.series[SCOPE].days, (0, 1), kind), transition
 
     def test_says_before_and_after_with_intervals_and_how_many_sheets(self):
         event, _ = self.event()
@@ -411,6 +589,20 @@ class TestEvidence:
         event, _ = self.event(TARGET, rule="target")
         assert (event.target, event.before, event.rule) == (85.0, None, "target")
 
+    def test_counts_the_reporting_days_since(self):
+        event, _ = self.event()
+        assert event.days == event.day.toordinal() - START - 59
+
+    def test_says_how_far_the_criterion_fell(self):
+        fell = self.event()[0].criterion_fell
+        assert (fell.code, fell.after) == ("B", 32.5)
+        assert fell.before == pytest.approx(76, abs=1)
+
+    def test_shows_the_days_before_the_fall_and_in_it(self):
+        event, _ = self.event()
+        assert event.trend[0].day == date.fromordinal(START + 60 - 28)
+        assert (event.trend[-1].day, event.trend[-1].percent) == (event.day, 66.0)
+
     def test_gives_the_fact_back_exactly_after_a_way_through_the_topic(self):
         event, transition = self.event()
         back = as_recorded(decode_alert(encode(event)))
@@ -419,6 +611,13 @@ class TestEvidence:
 
     def test_holds_the_settings_in_force(self):
         assert Rule(**self.event()[0].state["rule"]) == USUAL
+
+    def test_of_how_it_stands_says_in_which_state(self):
+        confirmed = [raised("drop", "possible", 60), raised("drop", "confirmed", 61, opened=60)]
+        later = raised("drop", "follow-up", 75, opened=60)
+        assert phase_after(later, confirmed[:1]) == "possible"
+        assert phase_after(later, [*confirmed, later]) == "confirmed"
+        assert phase_after(later, [raised("drop", "confirmed", 31, opened=30)]) == "possible"
 
     @pytest.mark.parametrize(
         ("before", "after", "expected"),
@@ -435,7 +634,8 @@ class TestEvidence:
     )
     def test_compares_criteria_by_how_sure_their_fall_is(self, before, after, expected):
         days = {1: Total((0, 1), 1, 1.0, before), 2: Total((0, 1), 1, 1.0, after)}
-        assert fallen_most(days, [1], [2]) == expected
+        found = fallen_most(days, [1], [2])
+        assert (found and found.code) == expected
 
 
 def registry(*entries: Entry) -> Registry:
@@ -454,7 +654,7 @@ class TestSettings:
 
     def test_are_the_defaults_where_the_registry_says_nothing(self):
         rules = rules_of(registry(), SCOPE)
-        assert [rules[name](self.DAY) for name in RULES] == [USUAL, USUAL]
+        assert {name: rule_on(self.DAY) for name, rule_on in rules.items()} == {"drop": USUAL}
 
     def test_are_those_of_the_day(self):
         history = (
@@ -477,6 +677,28 @@ class TestSettings:
         assert rules["target"](self.DAY).target == 0.85
         assert rules["target"](self.DAY - 1).target is None
         assert rules["drop"](self.DAY).target is None
+
+    @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=6), st.integers(0, 70))
+    def test_are_those_that_the_registry_gives_for_the_day_whichever_was_asked_before(self, spans, asked_first):
+        start = date(2026, 1, 1).toordinal()
+        targets = tuple(
+            {
+                "valid_from": date.fromordinal(start + min(span)).isoformat(),
+                "valid_to": date.fromordinal(start + max(span)).isoformat(),
+                "scope": "so-noi-vu" if number % 2 else "block/so",
+                "method": "quick-5@1",
+                "percent": 60.0 + number,
+            }
+            for number, span in enumerate(spans)
+        )
+        entries = [Entry(kind="target", id=f"{target['scope']}/quick-5@1", history=(target,)) for target in targets[:2]]
+        held = registry(*entries)
+        rules = rules_of(held, SCOPE)
+        against_target = rules.get("target", lambda _: USUAL)
+        against_target(start + asked_first)
+        for day in range(start - 1, start + 70):
+            found = held.target_on("so-noi-vu", "quick-5@1", date.fromordinal(day))
+            assert against_target(day).target == (None if found is None else found.percent / 100)
 
     def test_without_a_target_leave_the_companion_silent(self):
         running = Running()

@@ -264,15 +264,6 @@ class TestPeople:
     def person(self, entry_id: str, *leads: str) -> Entry:
         return entry("person", entry_id, name="Bà Mẫu", email="ba@mau.example", language="vi", leads=list(leads))
 
-    def test_the_nearest_leaders_are_told(self) -> None:
-        noi_vu = Registry.fold(WORKING).agency("so-noi-vu")
-        people = People.fold([self.person("chairman", "province")])
-        assert [p.id for p in people.leading(noi_vu)] == ["chairman"]
-        people = people.updated(
-            [self.person("head", "block/so"), self.person("one", "so-noi-vu"), self.person("two", "so-noi-vu")]
-        )
-        assert [p.id for p in people.leading(noi_vu)] == ["one", "two"]
-
     def test_an_erased_person_is_gone(self) -> None:
         people = People.fold([self.person("one", "province"), Erased("person", "one")])
         assert not people.by_id

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from sipas import settings
-from sipas.settings import Address, AggregatorSettings, SettingsError, SurveySettings, load
+from sipas.settings import Address, AggregatorSettings, NotifierSettings, SettingsError, SurveySettings, load
 
 RIGHT = {
     "SIPAS_KAFKA_BOOTSTRAP": "127.0.0.1:9092, 127.0.0.1:9094",
@@ -67,6 +67,49 @@ def test_a_wrong_value_is_named_with_its_reason(name: str, value: str) -> None:
     [line] = problems(SurveySettings, **{name: value})
     assert line.startswith(name)
     assert "must" in line or "is not" in line
+
+
+NOTIFIER = RIGHT | {
+    "SIPAS_BOARD_URL": "https://board.example",
+    "SIPAS_LINK_SECRET": "s" * 32,
+    "SIPAS_SMTP_URL": "smtp://127.0.0.1:25",
+    "SIPAS_MAIL_FROM": "sipas@mau.example",
+}
+SIGNED = "#whsec_" + "M" * 32
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIPAS_QUIET_HOURS", "at night"),
+        ("SIPAS_OFFICE_HOURS", "none"),
+        ("SIPAS_DIGEST_TIME", "7.30"),
+        ("SIPAS_CHANNELS", "hunter2"),
+        ("SIPAS_CHANNELS", '["hunter2"]'),
+        ("SIPAS_CHANNELS", '{"email": "mailto://hunter2"}'),
+        ("SIPAS_CHANNELS", '{"webhook:ioc": "https://ioc.example/hunter2"}'),
+        ("SIPAS_CHANNELS", '{"webhook:ioc": "https://ioc.example/#whsec_hunter2"}'),
+        ("SIPAS_CHANNELS", '{"chat:it": "hunter2"}'),
+        ("SIPAS_CHANNELS", '{"sms": "clickatell://hunter2"}'),
+        ("SIPAS_CHANNELS", '{"chat:it": 7, "hunter2": 8}'),
+    ],
+)
+def test_a_wrong_setting_of_the_notifier_is_named_with_its_reason_and_without_secrets(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(NotifierSettings, NOTIFIER | {name: value})
+    [line] = error.value.problems
+    assert line.startswith(name)
+    assert "must" in line
+    assert "hunter2" not in line
+
+
+def test_channels_are_addresses_by_name() -> None:
+    channels = '{"webhook:ioc": "https://ioc.example/hook' + SIGNED + '", "chat:it": "mmost://x", "sms": "a://{phone}"}'
+    found = load(NotifierSettings, NOTIFIER | {"SIPAS_CHANNELS": channels})
+    assert found.channels["webhook:ioc"] == f"https://ioc.example/hook{SIGNED}"
+    assert set(found.channels) == {"webhook:ioc", "chat:it", "sms"}
+    described = {one.name: one for one in settings.describe()}
+    assert described["SIPAS_CHANNELS"].secret
 
 
 def test_a_misspelt_setting_is_an_error_and_no_silent_default() -> None:

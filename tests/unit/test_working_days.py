@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from holidays import country_holidays
 
-from services.board.working_days import next_working_day
+from sipas.working_days import next_working_day
 
 VIETNAM = country_holidays("VN")
 

@@ -1,0 +1,61 @@
+"""What the courier knows of `alerts` and `decisions`: the life of each alert, and who was told what.
+
+Both topics are read whole, without a group, and the record wins over the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from services.notifier.told import Told
+from sipas.alert_book import AlertBook, Event
+from sipas.alert_records import read_event
+from sipas.broker import Record, Topics, WholeTopicReader
+from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, Undelivered, Withheld, decode_withheld, type_of
+from sipas.telemetry import logger
+
+log = logger("alerts")
+
+
+class CourierRecord:
+    """Both topics as far as they were read; `catch_up` reads on to their ends as they are now."""
+
+    def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
+        topics = Topics(namespace)
+        self._alerts = WholeTopicReader(bootstrap, topics.alerts)
+        self._decisions = WholeTopicReader(bootstrap, topics.decisions)
+        self.book = AlertBook()
+        self.told = Told()
+        self.changes: dict[str, AlertChanged] = {}
+        self.came: dict[str, datetime] = {}
+        """Change id -> when it came into the record."""
+        self.first_at: dict[int, str] = {}
+        """Offset in `alerts` -> id of the change that is told there first."""
+
+    def catch_up(self) -> None:
+        events = [event for record in self._alerts.to_end() for event in self._read(record)]
+        events += [event for record in self._decisions.to_end() if (event := read_event(record)) is not None]
+        if events:
+            self.book = self.book.updated(events)
+
+    def _read(self, record: Record) -> Iterator[Event]:
+        if type_of(record.headers) == TYPES[Withheld]:
+            try:
+                self.told.add([decode_withheld(record.value)])
+            except MalformedEvent as reason:
+                log.error("a record of alerts is no event", offset=record.offset, reason=reason.code)  # noqa: TRY400
+            return
+        event = read_event(record)
+        if isinstance(event, Delivered | Undelivered):
+            self.told.add([event])
+        elif isinstance(event, AlertChanged) and event.id not in self.changes:
+            self.changes[event.id] = event
+            self.came[event.id] = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            self.first_at[record.offset] = event.id
+        if event is not None:
+            yield event
+
+    def close(self) -> None:
+        self._alerts.close()
+        self._decisions.close()
