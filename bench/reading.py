@@ -28,6 +28,7 @@ from bench.machine import machine
 from services.board.alert_forms import FormNonces
 from services.board.app import make_app
 from services.board.figures import Figures
+from services.board.memory import collect_seldom
 from services.board.parts import Leading, Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook
@@ -198,6 +199,7 @@ def main() -> None:
     parser.add_argument("--communes", type=int, default=3321)
     parser.add_argument("--times", type=int, default=40)
     options = parser.parse_args()
+    collect_seldom()  # as the server does
     print(f"{machine()}; {os.getloadavg()[0]:.1f} processes were waiting or running")
     with tempfile.TemporaryDirectory() as directory, RedisServer(Path(directory)) as server:
         measure(server.url, "province", options.agencies, options.times)

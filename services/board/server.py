@@ -24,6 +24,7 @@ from services.board.alerts import AlertFollower
 from services.board.app import make_app
 from services.board.comments import CommentTopic
 from services.board.figures import Figures
+from services.board.memory import collect_seldom
 from services.board.parts import Leading, Parts
 from services.board.reading import TallyReader
 from services.board.scores import ScoreBook, with_tables
@@ -92,6 +93,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Any:
         """In the worker, after fork."""
         settings = self._settings
+        collect_seldom()
         registry = RegistryFollower(settings.bootstrap, settings.namespace)
         alerts = AlertFollower(settings.bootstrap, settings.namespace)
         scores = Follower(settings.bootstrap, Topics(settings.namespace).results, ScoreBook(), with_tables)
