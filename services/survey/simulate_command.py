@@ -56,6 +56,9 @@ class SimulateSettings(ClientSettings, KafkaSettings):
     "--drop-start", default=14, show_default=True, type=click.IntRange(0), metavar="DAYS_AGO", help="when it falls"
 )
 @click.option(
+    "--drop-end", type=click.IntRange(0), metavar="DAYS_AGO", help="the last day of the fall [default: it lasts]"
+)
+@click.option(
     "--drop-size", default=20.0, show_default=True, type=click.FloatRange(0, 100), metavar="POINTS", help="by how much"
 )
 @click.option("--seed", default=1, show_default=True, help="other numbers give other answers")
@@ -67,6 +70,7 @@ def simulate(
     satisfied: float,
     drop_agency: str | None,
     drop_start: int,
+    drop_end: int | None,
     drop_size: float,
     seed: int,
     url: str | None,
@@ -101,7 +105,10 @@ def simulate(
         topic = Topics(settings.namespace).registry
         recorded = read_whole(settings.bootstrap, topic, Registry.fold(())).as_of(today)
         chosen = _chosen(_simulated_agencies(recorded), agencies)
-        drop = _drop(drop_agency, today - timedelta(days=drop_start), drop_size / 100, chosen)
+        if drop_end is not None and drop_end > drop_start:
+            raise click.BadParameter("the fall would end before it begins", param_hint="--drop-end")
+        last_day = date.max if drop_end is None else today - timedelta(days=drop_end)
+        drop = _drop(drop_agency, today - timedelta(days=drop_start), drop_size / 100, last_day, chosen)
         scenario = Scenario(seed=seed, rate=rate, satisfied=satisfied, drop=drop)
         calendar = open_days(today, days)
         if not calendar:
@@ -185,9 +192,11 @@ def _chosen(known: dict[str, SimulatedAgency], wanted: str | None) -> list[Simul
     return [known[id_] for id_ in ids]
 
 
-def _drop(agency: str | None, first_day: date, size: float, chosen: list[SimulatedAgency]) -> Drop | None:
+def _drop(
+    agency: str | None, first_day: date, size: float, last_day: date, chosen: list[SimulatedAgency]
+) -> Drop | None:
     if agency is None:
         return None
     if agency not in {one.id for one in chosen}:
         raise click.BadParameter(f"{agency} is not among the simulated agencies", param_hint="--drop-agency")
-    return Drop(agency, first_day, size)
+    return Drop(agency, first_day, size, last_day)

@@ -51,11 +51,12 @@ class SimulatedAgency:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """From `first_day` on an agency's level is lower by `size`, a share (0.2 = 20 points)."""
+    """From `first_day` to `last_day`, or for good, an agency's level is lower by `size`, a share (0.2 = 20 points)."""
 
     agency: str
     first_day: date
     size: float
+    last_day: date = date.max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def level_on(scenario: Scenario, agency: str, day: date) -> float:
     """The share of satisfied answers that an agency's days vary around."""
     own = scenario.satisfied + Random(f"{scenario.seed}/{agency}").uniform(-LEVEL_SPREAD, LEVEL_SPREAD)  # noqa: S311
     drop = scenario.drop
-    if drop is not None and drop.agency == agency and day >= drop.first_day:
+    if drop is not None and drop.agency == agency and drop.first_day <= day <= drop.last_day:
         own -= drop.size
     return min(max(own, LOWEST), HIGHEST)
 

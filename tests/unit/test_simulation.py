@@ -116,6 +116,13 @@ def test_the_answers_of_one_sheet_resemble_each_other() -> None:
     assert happy - unhappy > 0.25
 
 
+def test_a_drop_that_ends_leaves_the_level_of_before() -> None:
+    begins, ends = date(2026, 11, 2), date(2026, 11, 13)
+    fallen = Scenario(seed=4, drop=Drop("a-1", begins, 0.2, ends))
+    before, during, after = (level_on(fallen, "a-1", day) for day in (begins - timedelta(1), ends, ends + timedelta(1)))
+    assert (before - during, after) == (pytest.approx(0.2), before)
+
+
 def test_a_drop_lowers_its_agency_from_its_day_on_and_no_other() -> None:
     begins = TODAY - timedelta(days=300)
     calm = Scenario(seed=4)
