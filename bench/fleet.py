@@ -17,8 +17,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from functools import cache, partial
-from itertools import accumulate, islice, product
+from functools import partial
+from itertools import islice, product
 from multiprocessing import Pool
 from random import Random
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from services.notifier.judge import Scope, Series, Total
 from services.notifier.passage import Course, Told, take
 from sipas.events import AgencyDay, decode_agency_day, encode
 from sipas.tally import sheet_fields
+from tests.simulated_periods import cumulated
 
 SIZES = (5, 20, 100, 500)
 LEVELS = (0.75, 0.85, 0.95)
@@ -69,23 +70,8 @@ def reporting_days(random: Random, size: int, share: float, icc: float, first: i
     for week in range(first, 10**9, 7):
         for weekday, busy in enumerate(BY_WEEKDAY):
             responses = max(1, round(size * busy * random.choice(BY_CHANCE)))
-            (satisfied,) = random.choices(range(responses + 1), cum_weights=_cumulated(responses, share, icc))
+            (satisfied,) = random.choices(range(responses + 1), cum_weights=cumulated(responses, share, icc))
             yield Day(week + weekday, responses, satisfied)
-
-
-@cache
-def _cumulated(responses: int, share: float, icc: float) -> list[float]:
-    """Beta-binomial: the weights of 0 to `responses` satisfied answers, added up."""
-    a, b = share * (1 / icc - 1), (1 - share) * (1 / icc - 1)
-    weights = (
-        math.comb(responses, k) * math.exp(_log_beta(a + k, b + responses - k) - _log_beta(a, b))
-        for k in range(responses + 1)
-    )
-    return list(accumulate(weights))
-
-
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 # --- false alarms ---------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ Whether an alert is snoozed or silenced depends on the time, which is passed in.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,7 +15,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, Undelivered
+from sipas.events import AlertChanged, AlertDecided, Delivered, SilenceSet, Undelivered, Withheld
 
 AlertKey = tuple[str, str, str, date]
 """(agency, method, rule, day opened): one alert."""
@@ -24,7 +25,7 @@ STATES: tuple[State, ...] = ("possible", "confirmed", "recovered")
 ENDINGS = ("closed", "new-normal")
 """Acts that end an alert."""
 
-Event = AlertChanged | AlertDecided | Delivered | Undelivered | SilenceSet
+Event = AlertChanged | AlertDecided | Delivered | Undelivered | Withheld | SilenceSet
 
 
 def key_of(event: AlertChanged | AlertDecided) -> AlertKey:
@@ -81,6 +82,11 @@ class Alert:
         return self.state != "recovered" and self.closed is None
 
     @property
+    def standing(self) -> State | Literal["closed"]:
+        """The state in a word, for people: closed where a decision ended it before it recovered."""
+        return "closed" if self.closed and self.state != "recovered" else self.state
+
+    @property
     def notes(self) -> tuple[AlertDecided, ...]:
         """What people wrote, with whatever act."""
         return tuple(one for one in self.decisions if one.note)
@@ -129,6 +135,8 @@ class AlertBook:
                 held = silences.get(event.id)
                 silences[event.id] = event if held is None else replace(held, end=min(held.end, event.end))
                 continue
+            if isinstance(event, Withheld):
+                continue  # what a person is not told is no part of the alert's life
             id_ = _id_of(event)
             if id_ in ids:
                 continue
@@ -136,21 +144,21 @@ class AlertBook:
             if isinstance(event, AlertChanged):
                 key = keys[id_] = key_of(event)
                 alert = alerts.get(key) or Alert(decisions=early.pop(key, ()))
-                alerts[key] = Alert((*alert.changes, event), alert.decisions, alert.told, alert.overdue)
+                alerts[key] = dataclasses.replace(alert, changes=(*alert.changes, event))
             elif isinstance(event, AlertDecided):
                 key = key_of(event)
                 if key in alerts:
-                    alert = alerts[key]
-                    alerts[key] = Alert(alert.changes, (*alert.decisions, event), alert.told, alert.overdue)
+                    alerts[key] = dataclasses.replace(alerts[key], decisions=(*alerts[key].decisions, event))
                 else:
                     early[key] = (*early.get(key, ()), event)
             else:
                 # in their topic a delivery stands after what it tells
                 for key in dict.fromkeys(keys[one] for one in (event.alert_id, *event.also) if one in keys):
                     alert = alerts[key]
-                    told = (*alert.told, event) if isinstance(event, Delivered) else alert.told
-                    overdue = (*alert.overdue, event) if isinstance(event, Undelivered) else alert.overdue
-                    alerts[key] = Alert(alert.changes, alert.decisions, told, overdue)
+                    if isinstance(event, Delivered):
+                        alerts[key] = dataclasses.replace(alert, told=(*alert.told, event))
+                    else:
+                        alerts[key] = dataclasses.replace(alert, overdue=(*alert.overdue, event))
         return AlertBook(alerts, silences, keys, frozenset(ids), early)
 
     def has(self, event_id: str) -> bool:

@@ -16,13 +16,13 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
 
 from sipas.methods import load_methods
-from sipas.tally import EXCLUDED, RESPONSES, Counts, Tally
+from sipas.tally import EXCLUDED, RESPONSES, SUFFIXES, Counts, Tally
 
 if sys.byteorder != "little":
     raise ImportError("the ledger is stored little-endian, and this machine is not")
@@ -31,8 +31,6 @@ WIDTHS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 DEFLATED = 16
 SHORT = 64
 """Longer values are deflated: Redis keeps a hash compact only as long as no value in it is longer than this."""
-
-SUFFIXES = ("-", "1", "2", "3", "4", "5")
 
 Vector = Sequence[int]
 
@@ -47,13 +45,13 @@ class Layout:
         self.fields = (
             RESPONSES,
             EXCLUDED,
-            *(f"{code}:{suffix}" for code in codes for suffix in SUFFIXES),
+            *(f"{code}:{suffix}" for code in codes for suffix in SUFFIXES.values()),
             *(f"{k}/{m}" for k, m in self.cells),
         )
         self.places = {name: place for place, name in enumerate(self.fields)}
         self._first_cell = len(self.fields) - len(self.cells)
 
-    def pack(self, vector: Iterable[int]) -> bytes:
+    def pack(self, vector: Vector) -> bytes:
         """Raises OverflowError for a negative number: no tally has one."""
         width, numbers = _bytes_of(vector)
         if len(numbers) > SHORT:
@@ -135,12 +133,11 @@ def added(vectors: Sequence[Vector]) -> Vector:
     return vectors[0] if len(vectors) == 1 else list(map(sum, zip(*vectors, strict=True)))
 
 
-def _bytes_of(vector: Iterable[int]) -> tuple[int, bytes]:
+def _bytes_of(vector: Vector) -> tuple[int, bytes]:
     """(bytes a number, the numbers)."""
-    numbers = vector if isinstance(vector, list) else list(vector)
-    most = max(numbers)
+    most = max(vector)
     width = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
-    return width, array(WIDTHS[width], numbers).tobytes()
+    return width, array(WIDTHS[width], vector).tobytes()
 
 
 def _deflate(data: bytes) -> bytes:

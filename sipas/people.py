@@ -98,6 +98,11 @@ def scopes_of(agency_id: str, agencies: Mapping[str, Agency]) -> tuple[str, ...]
     return (*chain, *agency.scopes[1:])
 
 
+def leads(person: Person, agency_id: str, agencies: Mapping[str, Agency]) -> bool:
+    """Whether the person leads the agency, itself or as part of what is above it."""
+    return not set(person.leads).isdisjoint(scopes_of(agency_id, agencies))
+
+
 def _and_parents(agency: Agency, agencies: Mapping[str, Agency]) -> Iterator[str]:
     seen: set[str] = set()
     above: Agency | None = agency

@@ -30,8 +30,9 @@ SATISFIED_FROM = 4
 
 CRITERION_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,31}")
 
-_SUFFIXES: Mapping[int | None, str] = {None: "-", 1: "1", 2: "2", 3: "3", 4: "4", 5: "5"}
-_POSITIONS = {suffix: position for position, suffix in enumerate(_SUFFIXES.values())}
+SUFFIXES: Mapping[int | None, str] = {None: "-", 1: "1", 2: "2", 3: "3", 4: "4", 5: "5"}
+"""Level -> how a field of its count ends; None is a null answer."""
+_POSITIONS = {suffix: position for position, suffix in enumerate(SUFFIXES.values())}
 _COUNT_FIELD = re.compile(rf"({CRITERION_CODE.pattern}):([-1-5])")
 _CELL_FIELD = re.compile(r"(0|[1-9][0-9]*)/(0|[1-9][0-9]*)")
 
@@ -60,11 +61,11 @@ def _sheet_fields(answers: tuple[tuple[str, int | None], ...]) -> tuple[str, ...
     levels = [level for _, level in answers if level is not None]
     if not levels:
         raise ValueError("a sheet without any answer cannot be counted")
-    wrong = [f"{code}={level!r}" for code, level in answers if level not in _SUFFIXES]
+    wrong = [f"{code}={level!r}" for code, level in answers if level not in SUFFIXES]
     if wrong:
         raise ValueError(f"levels are 1 to 5 or null, not {', '.join(wrong)}")
     satisfied = sum(level >= SATISFIED_FROM for level in levels)
-    counts = (f"{code}:{_SUFFIXES[level]}" for code, level in answers)
+    counts = (f"{code}:{SUFFIXES[level]}" for code, level in answers)
     return (RESPONSES, *counts, f"{satisfied}/{len(levels)}")
 
 
@@ -113,7 +114,7 @@ class Tally:
         for name, number in fields.items():
             read = _read_name(name)
             if isinstance(read, _Level):
-                counts.setdefault(read.code, [0] * len(_SUFFIXES))[read.position] = number
+                counts.setdefault(read.code, [0] * len(SUFFIXES))[read.position] = number
             elif read is not None:
                 cells[read] = number
         return cls(
@@ -131,7 +132,7 @@ class Tally:
         yield RESPONSES, self.responses
         yield EXCLUDED, self.excluded
         for code, numbers in self.counts.items():
-            for suffix, number in zip(_SUFFIXES.values(), numbers, strict=True):
+            for suffix, number in zip(SUFFIXES.values(), numbers, strict=True):
                 yield f"{code}:{suffix}", number
         for (satisfied, answers), sheets in self.cells.items():
             yield f"{satisfied}/{answers}", sheets

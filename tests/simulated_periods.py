@@ -32,7 +32,7 @@ def simulated_days(
         silent = sum(random.random() < SILENT for _ in range(count))
         cells: Counter[tuple[int, int]] = Counter()
         for answered, people in ((criteria - max(1, criteria // 5), silent), (criteria, count - silent)):
-            drawn = random.choices(range(answered + 1), cum_weights=_cumulated(answered, level), k=people)
+            drawn = random.choices(range(answered + 1), cum_weights=cumulated(answered, level, SHEET_ICC), k=people)
             cells.update((satisfied, answered) for satisfied in drawn)
         found[date(2026, 1, 1) + timedelta(days=day)] = Tally(responses=count, cells=cells)
     return found
@@ -48,9 +48,9 @@ def _level(random: Random, share: float, icc: float) -> float:
 
 
 @cache
-def _cumulated(answers: int, level: float) -> list[float]:
+def cumulated(answers: int, level: float, icc: float) -> list[float]:
     """Beta-binomial: the weights of 0 to `answers` satisfied answers, added up."""
-    a, b = level * (1 / SHEET_ICC - 1), (1 - level) * (1 / SHEET_ICC - 1)
+    a, b = level * (1 / icc - 1), (1 - level) * (1 / icc - 1)
     weights = (
         math.comb(answers, k) * math.exp(_log_beta(a + k, b + answers - k) - _log_beta(a, b))
         for k in range(answers + 1)

@@ -12,11 +12,10 @@ from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 
 from services.aggregator.fold import Folded, Tallied
+from services.aggregator.steps import DAY, MONTH, YEAR
 from sipas.ledger import Moved, Place, Writes
 from sipas.packed import Layout, layouts
 from sipas.tally_keys import ALL_AGENCIES, TallyKeys
-
-DAY, MONTH, YEAR = len("YYYY-MM-DD"), len("YYYY-MM"), len("YYYY")
 
 Before = Mapping[Place, bytes | None]
 

@@ -7,44 +7,31 @@ is needed to see it: no browser may keep the page, or tell another site where it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 from urllib.parse import urlencode
 
-import yaml
 from flask import Flask, Response, redirect, request
 
 from services.board.formats import Language, count_text, day_text, decimal_text, minute_text, percent_text
-from services.board.pages import DEFAULT_PERIOD, HEADERS, Asked, templates
+from services.board.pages import DEFAULT_PERIOD, FORM_HEADERS, Asked, templates
 from services.board.parts import Parts
-from services.board.wording import PAGES
+from services.board.wording import PAGES, words_of
 from sipas.alert_book import ENDINGS, Alert
 from sipas.alert_decisions import LONGEST_NOTE, SNOOZE_DAYS, Act, Refused, decide
 from sipas.alert_links import LinkExpired, LinkForged
 from sipas.broker import KafkaAway, PublishFailed
 from sipas.events import AlertChanged, AlertDecided, Measured
-from sipas.people import Person, scopes_of
-from sipas.problems import Problem, Text
+from sipas.people import Person, leads
+from sipas.problems import Problem
 
-WORDS: Mapping[str, Text] = MappingProxyType(
-    {
-        key: Text(**text)
-        for key, text in yaml.safe_load(
-            (files("services.board") / "alert_wording.yaml").read_text(encoding="utf-8")
-        ).items()
-    }
-)
+WORDS = words_of("alert_wording.yaml")
 ADDRESS = "/alerts/<token>"
 PAGE_HEADERS = {
-    **HEADERS,
-    # the forms ask this page, and nothing else
-    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
+    **FORM_HEADERS,
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
 }
@@ -148,8 +135,7 @@ class AlertPage:
         except LinkExpired:
             raise Problem("expired-link") from None
         person = parts.leading.people().by_id.get(link.person)
-        scopes = scopes_of(link.alert[0], parts.registry().agencies)
-        if person is None or set(scopes).isdisjoint(person.leads):
+        if person is None or not leads(person, link.alert[0], parts.registry().agencies):
             # erased, or no longer their concern
             raise Problem("expired-link")
         alert = parts.alerts().alerts.get(link.alert)
@@ -196,7 +182,7 @@ class AlertPage:
             percent=lambda value: percent_text(Decimal(str(value)), language),
             whole=lambda value: count_text(round(value), language),
             name=fallen.agency if agency is None else getattr(agency.name, language),
-            state="closed" if alert.closed and alert.state != "recovered" else alert.state,
+            state=alert.standing,
             alert=alert,
             fallen=fallen,
             criterion=self._criterion(fallen, language),

@@ -35,6 +35,11 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+FORM_HEADERS: Mapping[str, str] = {
+    **HEADERS,
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
+}
+"""Of a page whose form asks that page again, and nothing else."""
 DEFAULT_PERIOD = "last-30d"
 MOST_DAYS_LISTED = 62
 

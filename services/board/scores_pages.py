@@ -7,39 +7,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-import yaml
 from flask import Flask, Response, request
 
 from services.board.formats import Language, count_text, decimal_text, percent_text
-from services.board.pages import DEFAULT_PERIOD, HEADERS, Asked, templates
+from services.board.pages import DEFAULT_PERIOD, FORM_HEADERS, Asked, templates
 from services.board.parts import Parts
 from services.board.scores import PACKAGED, Place, ScoreBook
 from services.board.scores_drawing import HEIGHT, LEFT, RIGHT, WIDTH, Point, drawing
 from services.board.scores_view import Row, Wish, block_name, nearest, rows, scheme_name, series_rows
-from services.board.wording import PAGES
+from services.board.wording import PAGES, words_of
 from sipas.index import rounded
 from sipas.problems import Problem, Text
 from sipas.ranking import name_key
 from sipas.registry import Names
 
-WORDS: Mapping[str, Text] = MappingProxyType(
-    {
-        key: Text(**text)
-        for key, text in yaml.safe_load(
-            (files("services.board") / "scores_wording.yaml").read_text(encoding="utf-8")
-        ).items()
-    }
-)
-# the form asks this page again, and nothing else
-PAGE_HEADERS = {
-    **HEADERS,
-    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
-}
+WORDS = words_of("scores_wording.yaml")
 MINUS = "−"
 
 
@@ -58,7 +43,7 @@ def add_scores_page(app: Flask, parts: Parts) -> None:
 
     def scoreboard() -> Response:
         html = page.render(request.args)
-        return Response(html, headers=dict(PAGE_HEADERS), content_type="text/html; charset=utf-8")
+        return Response(html, headers=dict(FORM_HEADERS), content_type="text/html; charset=utf-8")
 
     app.add_url_rule("/scoreboard", view_func=scoreboard, endpoint="page-scoreboard", methods=["GET"])
 

@@ -1,4 +1,4 @@
-"""The words of `wording.yaml`, by key."""
+"""The words of `wording.yaml`, and of the pages that have a file of their own, by key."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import yaml
 
 from sipas.problems import FieldError, Text
 
-_DOCUMENT = yaml.safe_load((files("services.board") / "wording.yaml").read_text(encoding="utf-8"))
+
+def words_of(file: str, part: str | None = None) -> Mapping[str, Text]:
+    """The words of a file beside this one, or of a part of it, by key."""
+    document = yaml.safe_load((files("services.board") / file).read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {key: Text(**words) for key, words in (document if part is None else document[part]).items()}
+    )
 
 
-def _part(name: str) -> Mapping[str, Text]:
-    return MappingProxyType({key: Text(**words) for key, words in _DOCUMENT[name].items()})
-
-
-REASONS = _part("reasons")
-PAGES = _part("pages")
+REASONS = words_of("wording.yaml", "reasons")
+PAGES = words_of("wording.yaml", "pages")
 
 
 def wrong(field: str, code: str, **values: str) -> FieldError:

@@ -37,8 +37,7 @@ def list_(agency: str | None, only_open: bool, as_json: bool) -> None:
             click.echo(json.dumps(life(alert), ensure_ascii=False))
             continue
         newest = alert.newest
-        state = "closed" if alert.closed and alert.state != "recovered" else alert.state
-        click.echo(f"{alert_name(newest)}  {state}  {_level(newest)} -> {_measured(newest.after)}")
+        click.echo(f"{alert_name(newest)}  {alert.standing}  {_level(newest)} -> {_measured(newest.after)}")
         for missed in alert.undelivered:
             click.echo(f"    has not reached {missed.person} since {missed.since:%Y-%m-%d %H:%M}Z")
         for decided in alert.decisions:

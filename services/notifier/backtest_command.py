@@ -75,7 +75,7 @@ def backtest(
     _stop_at(faults)
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        Rule(**given)  # type: ignore[arg-type]
+        Rule(**given)  # type: ignore[arg-type]  # the options are named as its fields
     except ValueError as reason:
         raise click.UsageError(str(reason)) from reason
     paired, wrong = rules_for(histories, given, by_case)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, time, timedelta
 from uuid import uuid4
 
@@ -259,7 +259,7 @@ class Courier:
         """The alert as it stood with the change, though more may be known by now."""
         alert = self._record.book.alerts[self._record.book.key_by_change[change.id]]
         place = next(at for at, one in enumerate(alert.changes) if one.id == change.id)
-        return Alert(alert.changes[: place + 1], alert.decisions, alert.told)
+        return replace(alert, changes=alert.changes[: place + 1])
 
     # --- sending ----------------------------------------------------------------------------------------------
 

@@ -5,17 +5,14 @@ Both topics are read whole, without a group, and the record wins over the ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.notifier.told import Told
 from sipas.alert_book import AlertBook, Event
-from sipas.alert_records import read_event
+from sipas.alert_records import events_in, read_event
 from sipas.broker import Record, Topics, WholeTopicReader
-from sipas.events import TYPES, AlertChanged, Delivered, MalformedEvent, Undelivered, Withheld, decode_withheld, type_of
-from sipas.telemetry import logger
-
-log = logger("alerts")
+from sipas.events import AlertChanged, Delivered, Undelivered, Withheld
 
 
 class CourierRecord:
@@ -34,27 +31,20 @@ class CourierRecord:
         """Offset in `alerts` -> id of the change that is told there first."""
 
     def catch_up(self) -> None:
-        events = [event for record in self._alerts.to_end() for event in self._read(record)]
-        events += [event for record in self._decisions.to_end() if (event := read_event(record)) is not None]
+        events = [event for record in self._alerts.to_end() if (event := self._read(record)) is not None]
+        events += events_in(self._decisions.to_end())
         if events:
             self.book = self.book.updated(events)
 
-    def _read(self, record: Record) -> Iterator[Event]:
-        if type_of(record.headers) == TYPES[Withheld]:
-            try:
-                self.told.add([decode_withheld(record.value)])
-            except MalformedEvent as reason:
-                log.error("a record of alerts is no event", offset=record.offset, reason=reason.code)  # noqa: TRY400
-            return
+    def _read(self, record: Record) -> Event | None:
         event = read_event(record)
-        if isinstance(event, Delivered | Undelivered):
+        if isinstance(event, Delivered | Undelivered | Withheld):
             self.told.add([event])
         elif isinstance(event, AlertChanged) and event.id not in self.changes:
             self.changes[event.id] = event
             self.came[event.id] = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             self.first_at[record.offset] = event.id
-        if event is not None:
-            yield event
+        return event
 
     def close(self) -> None:
         self._alerts.close()

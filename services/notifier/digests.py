@@ -17,8 +17,9 @@ from services.notifier.told import Told
 from services.notifier.working_time import Calendar
 from sipas.alert_book import AlertBook
 from sipas.events import AlertChanged
-from sipas.people import Person, scopes_of
+from sipas.people import Person, leads
 from sipas.registry import Agency
+from sipas.working_days import next_working_day
 
 MONDAY = 0
 
@@ -55,7 +56,7 @@ def digests_due(people: Iterable[Person], told: Told, calendar: Calendar, at: ti
         if person.digest == "daily":
             found.append(Digest("digest-daily", person.id, day, calendar.at(before, at), until))
         elif person.digest == "weekly" and before < monday:
-            last = _first_working_day(monday - timedelta(days=7), calendar)
+            last = next_working_day(monday - timedelta(days=8), calendar.holidays)
             found.append(Digest("digest-weekly", person.id, day, calendar.at(min(last, before), at), until))
     return [one for one in found if not told.knows(one.person, one.name, "own")]
 
@@ -76,10 +77,9 @@ def contents_of(
     digest: Digest, person: Person, book: AlertBook, agencies: Mapping[str, Agency], came: Mapping[str, datetime]
 ) -> Contents:
     """What a digest says. `came`: when a change came into the record, by its id. History is no news."""
-    leads = set(person.leads)
     news, waiting = [], []
     for alert in book.alerts.values():
-        if leads.isdisjoint(scopes_of(alert.changes[0].agency, agencies)):
+        if not leads(person, alert.changes[0].agency, agencies):
             continue
         until = [change for change in alert.changes if came[change.id] < digest.until]
         if not until or until[-1].historical:
@@ -96,9 +96,3 @@ def _working_day_before(day: date, calendar: Calendar) -> date:
     while not calendar.works_on(before):
         before -= timedelta(days=1)
     return before
-
-
-def _first_working_day(day: date, calendar: Calendar) -> date:
-    while not calendar.works_on(day):
-        day += timedelta(days=1)
-    return day

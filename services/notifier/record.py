@@ -21,8 +21,6 @@ class AlertLog:
         self._reader = WholeTopicReader(bootstrap, Topics(namespace).alerts)
         self.alerts: dict[str, AlertChanged] = {}
         self.deliveries: dict[str, Delivered] = {}
-        self.first_at: dict[int, str] = {}
-        """Offset -> id of the change that is told there first."""
         self._by_scope: dict[Scope, dict[str, Raised]] = {}
 
     def catch_up(self) -> None:
@@ -32,7 +30,6 @@ class AlertLog:
                 self.deliveries.setdefault(event.message_id, event)
             elif isinstance(event, AlertChanged) and event.id not in self.alerts:
                 self.alerts[event.id] = event
-                self.first_at[record.offset] = event.id
                 self.adopt([as_recorded(event)])
 
     def adopt(self, raised: Iterable[Raised]) -> None:

@@ -18,7 +18,7 @@ from typing import Literal
 
 from sipas.alert_book import Alert
 from sipas.events import AlertChanged
-from sipas.people import People, Person, scopes_of
+from sipas.people import People, Person, leads
 from sipas.registry import Agency
 
 Lane = Literal["own", "children", "escalation"]
@@ -64,7 +64,7 @@ def led(person: Person, agencies: Iterable[Agency]) -> Iterator[Agency]:
     """The agencies that a person leads, itself or as part of a block or the province."""
     by_id = {agency.id: agency for agency in agencies}
     for agency in by_id.values():
-        if not set(person.leads).isdisjoint(scopes_of(agency.id, by_id)):
+        if leads(person, agency.id, by_id):
             yield agency
 
 

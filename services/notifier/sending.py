@@ -54,7 +54,7 @@ class Sender:
         return [
             name
             for name in known[:reached]
-            if self._of_channel[name].may_try(now) and (name, person.id) not in self._waiting(now)
+            if self._of_channel[name].may_try(now) and self._takes(name, person.id, now)
         ]
 
     def send(
@@ -90,5 +90,6 @@ class Sender:
                 return Sent(name, perhaps_taken=False)
         return Sent(None, perhaps_taken=False)
 
-    def _waiting(self, now: datetime) -> set[tuple[str, str]]:
-        return {key for key, pause in self._of_person.items() if not pause.may_try(now)}
+    def _takes(self, name: str, person: str, now: datetime) -> bool:
+        pause = self._of_person.get((name, person))
+        return pause is None or pause.may_try(now)

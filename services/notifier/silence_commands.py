@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import click
 import msgspec
@@ -16,6 +16,7 @@ from services.notifier.decision_commands import by_option, check_person, write
 from sipas.broker import Topics
 from sipas.events import SILENCE_SCOPE, SilenceSet
 from sipas.follower import read_whole
+from sipas.hours import MIDNIGHT, instant
 from sipas.registry import PROVINCE, Registry
 from sipas.settings import KafkaSettings, load_or_exit
 
@@ -92,7 +93,7 @@ def _day(text: str) -> date:
 
 
 def _midnight(settings: KafkaSettings, day: date) -> datetime:
-    return datetime.combine(day, time(), settings.zone).astimezone(UTC)
+    return instant(day, MIDNIGHT, settings.zone)
 
 
 def _check_scope(settings: KafkaSettings, scope: str) -> None:
