@@ -10,14 +10,13 @@ from typing import Any, Protocol
 from services.notifier.digests import Contents, Digest
 from services.notifier.message import Links, Message, compose
 from services.notifier.outgoing import Kind
-from services.notifier.routing import led
 from services.notifier.voice import Words
 from services.notifier.webhook_payload import VERSION, payload
 from sipas.alert_book import AlertBook, key_of
 from sipas.alert_links import AlertLinks
 from sipas.events import AlertChanged
 from sipas.methods import Method
-from sipas.people import Person
+from sipas.people import Person, leads
 from sipas.registry import Registry
 
 
@@ -77,7 +76,8 @@ class Composer:
             board_url=self._board_url,
             demo=self._demo,
             waiting=said.contents.waiting,
-            watched=sum(1 for _ in led(person, registry.agencies.values())),
+            # only a digest says it, and the whole registry is asked for it
+            watched=sum(leads(person, id_, registry.agencies) for id_ in registry.agencies) if said.digest else 0,
             hours=self._escalation_hours,
         )
         if said.digest is not None:

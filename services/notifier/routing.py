@@ -12,14 +12,13 @@ many (`children`), in which the agencies' own messages to them are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sipas.alert_book import Alert
 from sipas.events import AlertChanged
-from sipas.people import People, Person, leads
-from sipas.registry import Agency
+from sipas.people import People, Person
 
 Lane = Literal["own", "children", "escalation"]
 """What is said together: to a head, to those above of many agencies, and to those above of what nobody answers."""
@@ -58,14 +57,6 @@ def routes(change: AlertChanged, alert: Alert, scopes: Sequence[str], people: Pe
 def lane_of(person: Person, scopes: Sequence[str]) -> Lane:
     """A head who leads the agency itself has its messages alone; one who leads it with others, as one of many."""
     return "own" if scopes[0] in person.leads else "children"
-
-
-def led(person: Person, agencies: Iterable[Agency]) -> Iterator[Agency]:
-    """The agencies that a person leads, itself or as part of a block or the province."""
-    by_id = {agency.id: agency for agency in agencies}
-    for agency in by_id.values():
-        if leads(person, agency.id, by_id):
-            yield agency
 
 
 def _nearest(scopes: Sequence[str], people: People, role: str) -> list[Person]:
