@@ -11,13 +11,13 @@ on its full totals and closed. All of it takes ten minutes of processor time.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from itertools import islice, product
 from multiprocessing import Pool
 from random import Random
@@ -25,8 +25,10 @@ from typing import NamedTuple
 
 from bench.machine import machine
 from services.notifier.drop_rule import Day, Detector, Rule, close, judge, level, refold
-from services.notifier.judge import Scope, Series, Total
+from services.notifier.judge import Scope, Series
+from services.notifier.judge_loop import pack_watchers
 from services.notifier.passage import Course, Told, take
+from services.notifier.totals import Total
 from sipas.events import AgencyDay, decode_agency_day, encode
 from sipas.tally import sheet_fields
 from tests.simulated_periods import cumulated
@@ -43,6 +45,10 @@ FALSE_ALARMS = (0.15, 0.55)
 MEDIAN_DAYS = {5: 14, 20: 5, 100: 3, 500: 3}
 PATIENCE = 90
 HOURS_A_DAY = 8
+CRITERIA = ("ACCESS", "PROC", "STAFF", "RESULT", "FEEDBACK")
+COUNTERS = 4
+VARIANTS = 60
+"""So many different days; drawing each sheet of two years would take longer than all that is measured."""
 TOTALS_A_SECOND = 10_000
 STATE_BYTES = 2000
 
@@ -244,7 +250,7 @@ def bad_hours(run: Callable[..., Iterator[BadHour]], rounds: int) -> list[str]:
 
 
 def cost(agencies: int = 292, days: int = 560, answers: int = 20) -> list[str]:
-    """One partition of twelve of 3,500 agencies after `days` days: a total after each of today's `answers`."""
+    """One partition of twelve of 3,500 agencies after `days` days: a week, with a total after each of the `answers`."""
     random = Random("cost")
     drop, target = Rule(), Rule(target=0.8)
     rules = {"drop": lambda _: drop, "target": lambda _: target}
@@ -265,39 +271,38 @@ def cost(agencies: int = 292, days: int = 560, answers: int = 20) -> list[str]:
         course = taken.course
         held.update(taken.series)
 
+    history = [day for day in range(first, first + days) if day % 7 in range(1, 6)]
     for number in range(agencies):
-        history = (first + day for day in range(days) if (first + day) % 7 in range(1, 6))
         judged([_record(random, f"agency-{number}", day, 20, version) for version, day in enumerate(history)])
-    today = [
-        [_record(random, f"agency-{number}", first + days, sheets, 1000 + sheets) for number in range(agencies)]
-        for sheets in range(1, answers + 1)
-    ]
+    week = [day for day in range(first + days, first + days + 7) if day % 7 in range(1, 6)]
     took = []
-    for records in today:
-        begun = time.process_time()
-        judged(records)
-        took.append(time.process_time() - begun)
-    a_second, at_best = agencies * answers / sum(took), agencies / min(took)
-    states = [_bytes(series.watchers_state()) for series in held.values()]
-    detectors = [_bytes(watcher.state.to_state()) for series in held.values() for watcher in series.watchers.values()]
-    print(f"\n{a_second:,.0f} totals a second of processor time, {at_best:,.0f} in the quickest of {answers} rounds:")
-    print("decoded and judged by both rules, four days open")
-    print(f"one detector: {statistics.median(detectors):,.0f} bytes of JSON, at most {max(detectors):,}")
-    print(f"the two of each rule, and those of the days that left the window: at most {max(states):,} bytes")
+    for day in week:
+        for sheets in range(1, answers + 1):
+            version = answers * day + sheets
+            records = [_record(random, f"agency-{number}", day, sheets, version) for number in range(agencies)]
+            begun = time.process_time()
+            judged(records)
+            took.append(time.process_time() - begun)
+    a_second, at_best = agencies * len(took) / sum(took), agencies / min(took)
+    states = [len(pack_watchers(series)) for series in held.values()]
+    blocks = [len(block.packed) for series in held.values() for block in series.days.blocks.values()]
+    kept = sum(len(series.days) for series in held.values())
+    print(f"\n{a_second:,.0f} totals a second of processor time, {at_best:,.0f} in the quickest of {len(took)} rounds:")
+    print(f"a week of {agencies} agencies, decoded and judged by both rules, {COUNTERS} counters, four days open")
+    print(
+        f"both rules' detectors, with what left the window: {statistics.median(states):,.0f} bytes an agency in the "
+        f"ledger, at most {max(states):,}; a day that may still change: {sum(blocks) / kept:.0f} bytes"
+    )
     missed = []
     if a_second < TOTALS_A_SECOND:
         missed.append(f"{a_second:,.0f} totals judged a second")
-    if max(detectors) > STATE_BYTES:
-        missed.append(f"a detector of {max(detectors):,} bytes")
+    if max(states) > STATE_BYTES:
+        missed.append(f"detectors of {max(states):,} bytes")
     return missed
 
 
 def _record(random: Random, agency: str, day: int, sheets: int, version: int) -> bytes:
-    total: dict[str, int] = {}
-    for _ in range(sheets):
-        answers = {code: random.choices((3, 4, 5), (15, 35, 50))[0] for code in ("ACCESS", "PROC", "STAFF", "RESULT")}
-        for name in sheet_fields(answers):
-            total[name] = total.get(name, 0) + 1
+    total, parts = _sheets(sheets, random.randrange(VARIANTS))
     return encode(
         AgencyDay(
             agency=agency,
@@ -306,20 +311,34 @@ def _record(random: Random, agency: str, day: int, sheets: int, version: int) ->
             version=(0, version),
             as_of=None,
             fields=total,
-            parts={},
+            parts=parts,
         )
     )
 
 
+def drawn_total(random: Random, sheets: int, version: int) -> Total:
+    """A day of so many sheets."""
+    return Total.from_fields((0, version), *_sheets(sheets, random.randrange(VARIANTS)))
+
+
+@cache
+def _sheets(sheets: int, variant: int) -> tuple[Counter[str], dict[str, dict[str, int]]]:
+    """The totals of a day of so many sheets, and those of its counters and channel."""
+    random = Random(f"{sheets}/{variant}")
+    total: Counter[str] = Counter()
+    parts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for sheet in range(sheets):
+        fields = sheet_fields({code: random.choices((3, 4, 5), (15, 35, 50))[0] for code in CRITERIA})
+        total.update(fields)
+        parts[f"counter=7K3M9QX2{sheet % COUNTERS:02}"].update(fields)
+        parts["channel=qr"].update(fields)
+    return total, dict[str, dict[str, int]](parts)
+
+
 def _told(record: bytes) -> Told:
     event = decode_agency_day(record)
-    return Told(
-        Scope(event.agency, event.method), event.day.toordinal(), Total.from_fields(event.version, event.fields)
-    )
-
-
-def _bytes(state: object) -> int:
-    return len(json.dumps(state, separators=(",", ":")))
+    total = Total.from_fields(event.version, event.fields, event.parts)
+    return Told(Scope(event.agency, event.method), event.day.toordinal(), total)
 
 
 def main() -> None:

@@ -202,12 +202,17 @@ class Slot:
         return [set(found) for found in hits]
 
     def snapshot(self, keys: Sequence[str]) -> tuple[dict[str, str] | None, list[dict[str, str]]]:
+        """The position and the hashes of texts at `keys`, all of one moment."""
+        position, found = self.contents(keys)
+        return position, [_text(one) for one in found]
+
+    def contents(self, keys: Sequence[str]) -> tuple[dict[str, str] | None, list[dict[bytes, bytes]]]:
         """The position and the hashes at `keys`, all of one moment."""
         pipeline = self._client.pipeline(transaction=True)
         for key in (self._position, *keys):
             pipeline.hgetall(key)
         position, *found = pipeline.execute()
-        return _text(position) or None, [_text(one) for one in found]
+        return _text(position) or None, found
 
     def values(self, places: Sequence[Place]) -> tuple[dict[str, str] | None, list[bytes | None]]:
         """The position and the values at `places`, all of one moment."""

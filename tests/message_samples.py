@@ -15,10 +15,11 @@ from services.board import registry_file
 from services.board.changes import plan
 from services.board.list_files import Source
 from services.notifier.evidence import alert_changed, phase_after
-from services.notifier.judge import Raised, Scope, Series, Total
+from services.notifier.judge import Raised, Scope, Series
 from services.notifier.message import Kind, Links, Message, compose, load_words
 from services.notifier.passage import Course, Told, take
 from services.notifier.rules import rules_of
+from services.notifier.totals import Total
 from services.notifier.voice import state_of
 from sipas.events import AlertChanged, Entry
 from sipas.methods import load_methods

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
+from math import fsum
 
 LEAST_SHEETS = 30
 """Fewer sheets say more about chance, and about single officers, than about a counter."""
@@ -33,8 +33,9 @@ def pack(parts: Mapping[str, Mapping[str, int]]) -> str:
     packed = []
     for name, fields in sorted(parts.items()):
         if name.startswith(_PART) and (sheets := fields.get("responses", 0)):
-            satisfied = sum(_share(cell) * number for cell, number in fields.items() if "/" in cell)
-            packed.append(f"{name.removeprefix(_PART)}:{sheets}:{float(satisfied):.4g}")
+            # summed exactly, so that the order of the cells does not show
+            satisfied = fsum(_share(cell) * number for cell, number in fields.items() if "/" in cell)
+            packed.append(f"{name.removeprefix(_PART)}:{sheets}:{satisfied:.4g}")
     return " ".join(packed)
 
 
@@ -62,9 +63,9 @@ def _sums(days: Iterable[str]) -> dict[str, tuple[int, float]]:
 
 
 @lru_cache(maxsize=1024)
-def _share(cell: str) -> Fraction:
+def _share(cell: str) -> float:
     """`4/5`: a sheet with 4 satisfied answers among 5. Raises ValueError for anything else."""
     satisfied, _, answers = cell.partition("/")
     if not 0 <= int(satisfied) <= int(answers) or not int(answers):
         raise ValueError(f"{cell!r} is no cell of a tally")
-    return Fraction(int(satisfied), int(answers))
+    return int(satisfied) / int(answers)

@@ -403,6 +403,12 @@ def decided(detector: Detector, facts: Iterable[Recorded]) -> bool:
     return alert is not None and any(isinstance(one, Ending) and one.opened == alert.opened for one in facts)
 
 
+def recorded_since(detector: Detector, facts: Sequence[Recorded]) -> bool:
+    """Whether anything is recorded of days that are not closed."""
+    closed = detector.last_closed
+    return any(closed is None or fact.day > closed for fact in facts) or decided(detector, facts)
+
+
 def refold(
     rule_on: RuleOn, days: Iterable[Day], facts: Sequence[Recorded] = (), detector: Detector | None = None
 ) -> Detector:
@@ -439,8 +445,7 @@ def watch(
     The state that is returned is the copy's, before the last day is closed.
     """
     state, found = detector or Detector(), list[Transition]()
-    closed = state.last_closed
-    recorded = decided(state, facts) or any(closed is None or fact.day > closed for fact in facts)
+    recorded = recorded_since(state, facts)
     for number, day in enumerate(days, start=1):
         rule = rule_on(day.day)
         if number < len(days) and not recorded:

@@ -10,8 +10,9 @@ from typing import Literal
 
 from services.notifier.counters import PartFall, counter_fallen_most
 from services.notifier.drop_rule import Fact, Interval, Transition
-from services.notifier.judge import Raised, Scope, Total, Version
+from services.notifier.judge import Raised, Scope
 from services.notifier.standing import FOLLOW_UP_DAYS
+from services.notifier.totals import Total, Version
 from sipas.events import AlertChanged, Fell, Measured, TrendDay
 
 Phase = Literal["possible", "confirmed", "recovered"]

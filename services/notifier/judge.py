@@ -1,7 +1,7 @@
 """What one agency's day totals say of one method, by the drop rule. Pure: no clock, no I/O.
 
-A series is the totals of its last 400 days, the newest version of each, and for each rule a detector that has closed
-the days which are over. It is a fold:
+A series is the totals of its last 400 days (and the rest of the oldest block), the newest version of each, and for each
+rule a detector that has closed the days which are over. It is a fold:
 - Totals may come in any order, twice, or older than what is held: the highest version of a day stands.
 - A day is over `GRACE_DAYS` after the series' newest day. A total that still changes it folds the kept days again,
   silently: what was told stands, and nothing is told of a day that was over before.
@@ -16,9 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
-from services.notifier.counters import pack
 from services.notifier.drop_rule import (
     Day,
     Detector,
@@ -28,12 +27,14 @@ from services.notifier.drop_rule import (
     RuleOn,
     Transition,
     decided,
+    judge,
+    recorded_since,
     refold,
     settle,
     watch,
 )
 from services.notifier.standing import found_open, remark
-from sipas.tally import SATISFIED_FROM, Tally
+from services.notifier.totals import Days, Total, window_start
 
 GRACE_DAYS = 3
 WINDOW_DAYS = 400
@@ -42,7 +43,6 @@ HISTORICAL_DAYS = 7
 RuleName = Literal["drop", "target"]
 RULES: tuple[RuleName, ...] = ("drop", "target")
 STATES = ("possible", "confirmed", "recovered")
-Version = tuple[int, int]
 Ended = tuple[RuleName, Ending]
 """Whose alert a person has ended."""
 Rules = Mapping[RuleName, RuleOn]
@@ -61,60 +61,24 @@ class Scope(NamedTuple):
         return f"{self.agency}/{self.method}"
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """What is judged of one agency-day. `satisfied`: sum of each sheet's share; `criteria`: (satisfied, answers).
+class Ahead(NamedTuple):
+    """What was found of the open days before `day`, the newest: `state`, by those rules, nothing recorded of them."""
 
-    `counters`: packed by `counters.pack`; told of, never judged.
-    """
-
-    version: Version
-    responses: int
-    satisfied: float
-    criteria: Mapping[str, tuple[int, int]]
-    counters: str = ""
-
-    @classmethod
-    def from_fields(
-        cls, version: Version, fields: Mapping[str, int], parts: Mapping[str, Mapping[str, int]] | None = None
-    ) -> Self:
-        """From the integers of `sipas.tally`. Raises ValueError where they cannot come from sheets."""
-        tally = Tally.from_fields(fields)
-        criteria = {
-            code: (sum(counts[SATISFIED_FROM:]), sum(counts[1:])) for code, counts in sorted(tally.counts.items())
-        }
-        if not tally.cells:
-            return cls(version, 0, 0.0, criteria)
-        day = Day.from_cells(0, tally.cells)
-        return cls(version, int(day.responses), day.satisfied, criteria, pack(parts or {}))
-
-    def to_state(self) -> list[Any]:
-        """Plain JSON values."""
-        criteria = {code: list(numbers) for code, numbers in self.criteria.items()}
-        counters = [self.counters] if self.counters else []
-        return [list(self.version), self.responses, self.satisfied, criteria, *counters]
-
-    @classmethod
-    def from_state(cls, state: Sequence[Any]) -> Self:
-        """The inverse of `to_state`."""
-        version, responses, satisfied, criteria, *counters = state
-        held = {code: (k, n) for code, (k, n) in criteria.items()}
-        return cls((version[0], version[1]), responses, satisfied, held, *counters)
-
-    def says_the_same(self, other: Total | None) -> bool:
-        """Whether judging one is judging the other: they may differ in version."""
-        return other is not None and replace(self, version=other.version) == other
+    day: int
+    state: Detector
+    rule_on: RuleOn
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """One rule over a series: `base` has the days that left the window, `state` every day that is over."""
+    """One rule over a series: `base` has the days that left the window, `state` every day that is over.
+
+    `ahead` saves work: mostly only the newest day has changed, and the open days before it say what they said.
+    """
 
     base: Detector = field(default_factory=Detector)
     state: Detector = field(default_factory=Detector)
-
-
-Days = dict[int, Total] | MappingProxyType[int, Total]
+    ahead: Ahead | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +88,11 @@ class Series:
     `ended`: the decisions that the watchers have folded. Where others are known, the kept days are folded again.
     """
 
-    days: Days = field(default_factory=dict)
+    days: Days = field(default_factory=Days)
     watchers: Mapping[RuleName, Watcher] = field(default_factory=lambda: dict.fromkeys(RULES, Watcher()))
     kept_from: int = 0
     changed_from: int | None = None
     ended: tuple[Ended, ...] = ()
-
-    @property
-    def newest(self) -> int | None:
-        """The newest day that has sheets."""
-        day = max(self.days, default=None)
-        if day is None or self.days[day].responses:
-            return day
-        return max((day for day, total in self.days.items() if total.responses), default=None)
 
     def with_total(self, day: int, total: Total) -> Series:
         """The series after a total was read; itself where that tells nothing new."""
@@ -146,13 +102,17 @@ class Series:
         changed = self.changed_from
         if not total.says_the_same(held):
             changed = day if changed is None else min(changed, day)
-        return replace(self, days=MappingProxyType(self.days | {day: total}), changed_from=changed)
+        return Series(self.days.with_total(day, total), self.watchers, self.kept_from, changed, self.ended)
 
     def watchers_state(self) -> dict[str, Any]:
         """Everything but the days, as plain JSON values."""
         return {
             "kept_from": self.kept_from,
-            "rules": {name: [one.base.to_state(), one.state.to_state()] for name, one in self.watchers.items()},
+            "rules": {
+                name: [one.base.to_state(), one.state.to_state()]
+                for name, one in self.watchers.items()
+                if one != Watcher()
+            },
             **({"ended": [[rule, one.kind, one.day, one.opened] for rule, one in self.ended]} if self.ended else {}),
         }
 
@@ -162,9 +122,8 @@ class Series:
         if state is None:
             return cls(days)
         kept = {
-            name: Watcher(*(Detector.from_state(detector) for detector in state["rules"][name]))
-            for name in RULES
-            if name in state["rules"]
+            name: Watcher(Detector.from_state(base), Detector.from_state(closed))
+            for name, (base, closed) in state["rules"].items()
         }
         ended = tuple((rule, Ending(*ending)) for rule, *ending in state.get("ended", ()))
         return cls(days, dict.fromkeys(RULES, Watcher()) | kept, state["kept_from"], ended=ended)
@@ -203,12 +162,12 @@ def advance(
     `silently` folds every kept day again and decides nothing of those that are over: for the end of a time in which
     the totals were partial.
     """
-    newest = series.newest
+    newest = series.days.newest
     if newest is None:
         return replace(series, changed_from=None), []
-    kept_from = max(series.kept_from, newest - WINDOW_DAYS)
+    kept_from = max(series.kept_from, window_start(newest, WINDOW_DAYS))
     facts, ended = list(known), tuple(ended)
-    watchers = dict(series.watchers)
+    watchers: Mapping[RuleName, Watcher] = series.watchers
     found: list[tuple[RuleName, Transition]] = []
     for name in rules:
         recorded = [one.fact for one in facts if one.rule == name]
@@ -218,12 +177,11 @@ def advance(
         if kept_from > series.kept_from:
             leaving = _reporting(series, name, rules[name], watcher.base.last_closed, kept_from - 1)
             watcher = replace(watcher, base=refold(rules[name], leaving, (*recorded, *raised, *endings), watcher.base))
-        watchers[name] = watcher
+        if watcher is not series.watchers[name]:
+            watchers = {**watchers, name: watcher}
         found += [(name, transition) for transition in raised]
-    days = series.days
-    if kept_from > series.kept_from:
-        days = MappingProxyType({day: total for day, total in days.items() if day >= kept_from})
-    return Series(days, MappingProxyType(watchers), kept_from, ended=ended), found
+    days = series.days.since(kept_from) if kept_from > series.kept_from else series.days
+    return Series(days, watchers, kept_from, ended=ended), found
 
 
 def _watched(
@@ -237,7 +195,10 @@ def _watched(
     anew: bool,
     silently: bool,
 ) -> tuple[Watcher, Sequence[Transition]]:
-    base, state = series.watchers[name].base, series.watchers[name].state
+    watcher = series.watchers[name]
+    if not silently and not anew and _only_newest_changed(series, watcher, newest, rule_on, known, endings):
+        return watcher, []
+    base, state = watcher.base, watcher.state
     last_over = newest - GRACE_DAYS - 1
     facts: list[Recorded] = [*(fact for fact in known if fact.kind in STATES), *endings]
     if silently:
@@ -254,9 +215,28 @@ def _watched(
             found.append(said)
     still_open = [day for day in _reporting(series, name, rule_on, state.last_closed, newest) if day.day > last_over]
     # one look gives one event; looking until nothing is new, a later look at the same totals gives none
-    while opening := watch(rule_on, still_open, (*facts, *found), state)[1]:
+    while True:
+        before_newest, opening = watch(rule_on, still_open, (*facts, *found), state)
+        if not opening:
+            break
         found += opening
-    return Watcher(base, state), found
+    ahead = None
+    if still_open and still_open[-1].day == newest and not found and not recorded_since(state, facts):
+        ahead = Ahead(newest, before_newest, rule_on)
+    return Watcher(base, state, ahead), found
+
+
+def _only_newest_changed(
+    series: Series, watcher: Watcher, newest: int, rule_on: RuleOn, known: Sequence[Fact], endings: Sequence[Ending]
+) -> bool:
+    """Whether only the newest day has changed since the last look, and raises nothing."""
+    ahead = watcher.ahead
+    if ahead is None or series.changed_from != newest or ahead.day != newest or ahead.rule_on is not rule_on:
+        return False
+    if recorded_since(watcher.state, (*known, *endings)):
+        return False
+    total = series.days[newest]
+    return judge(rule_on(newest), ahead.state, Day(newest, total.responses, total.satisfied))[1] is None
 
 
 def _since_opening(series: Series, name: RuleName, rule_on: RuleOn, state: Detector) -> list[Day]:
@@ -288,15 +268,12 @@ def _changed_since(series: Series, state: Detector) -> bool:
 
 def _reporting(series: Series, name: RuleName, rule_on: RuleOn, after: int | None, until: int | None) -> list[Day]:
     """Days with sheets after a day and until another, in order; for the companion only those that have a target."""
-    first = min(series.days, default=0) if after is None else after + 1
-    last = first - 1 if until is None else until
-    # mostly it is asked for the last few of 400 days
-    few = range(first, last + 1)
-    within = few if len(few) < len(series.days) else sorted(day for day in series.days if first <= day <= last)
+    if until is None:
+        return []
     return [
-        Day(day, series.days[day].responses, series.days[day].satisfied)
-        for day in within
-        if day in series.days and series.days[day].responses and (name == "drop" or rule_on(day).target is not None)
+        Day(day, total.responses, total.satisfied)
+        for day, total in series.days.between(0 if after is None else after + 1, until)
+        if total.responses and (name == "drop" or rule_on(day).target is not None)
     ]
 
 
@@ -330,6 +307,8 @@ def raise_all(
         for one, transition in ((Raised(scope, rule, now, historical=False), now) for rule, now in still_open.items())
         if _untold(one, [*known, *fresh])
     ]
+    if not pairs:
+        return []
     all_fresh = [one for one, _ in pairs]
     return [
         (replace(one, told_with=_told_with(one, known, all_fresh, ended, target_holds=target_holds)), transition)

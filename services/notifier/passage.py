@@ -11,7 +11,7 @@ still open are judged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.notifier.drop_rule import Transition
@@ -22,11 +22,11 @@ from services.notifier.judge import (
     Rules,
     Scope,
     Series,
-    Total,
     advance,
     lasting,
     raise_all,
 )
+from services.notifier.totals import Total
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ def take(
 
 
 def _after(course: Course, offset: int, event: Told | Marker | None) -> Course:
-    course = replace(course, next_offset=offset + 1)
+    epoch, marked = course.epoch, course.marked
     if isinstance(event, Told):
-        return replace(course, epoch=max(course.epoch, event.total.version[0]))
-    if isinstance(event, Marker):
-        return replace(course, epoch=max(course.epoch, event.epoch), marked=max(course.marked, event.epoch))
-    return course
+        epoch = max(epoch, event.total.version[0])
+    elif isinstance(event, Marker):
+        epoch, marked = max(epoch, event.epoch), max(marked, event.epoch)
+    return Course(offset + 1, course.fold_until, epoch, marked)
 
 
 class _Batch:
@@ -154,7 +154,7 @@ class _Batch:
         rules, ended = self._rules(scope), self._ended(scope)
         series, found = advance(self._of(scope), rules, known, ended=ended, silently=silently)
         self.series[scope] = series
-        newest = series.newest
+        newest = series.days.newest
         if newest is None:
             return
         today = self._newest_before(scope.agency) if self._today is None else self._today
@@ -176,5 +176,5 @@ class _Batch:
 
         Before: a demo's history comes weeks at a time, and the demo's time passes through all of it.
         """
-        newest = (series.newest for scope, series in self._held.items() if scope.agency == agency)
+        newest = (series.days.newest for scope, series in self._held.items() if scope.agency == agency)
         return max((day for day in newest if day is not None), default=0)

@@ -14,7 +14,7 @@ from services.aggregator.frozen import parts_of, results_in
 from services.aggregator.generations import Switches, with_switches
 from services.board.comments import comments_of
 from services.notifier.evidence import as_recorded
-from services.notifier.judge import Total
+from services.notifier.totals import Total
 from services.survey.redaction import redact
 from sipas.alert_book import AlertBook
 from sipas.alert_records import events_in, read_event

@@ -27,7 +27,7 @@ from kafka import KafkaAdminClient
 from deploy.local.programs import HOST, ROOT, ask_redis
 from services.notifier.alert_life import read_book
 from services.notifier.endings import Endings
-from services.notifier.judge_loop import Judge
+from services.notifier.judge_loop import Judge, read_watchers
 from services.notifier.record import AlertLog
 from sipas.alert_decisions import decide
 from sipas.alert_records import publish_decision, read_event
@@ -253,8 +253,8 @@ class Stack:
     def watched(self, agency: str = "so-noi-vu") -> Any:
         """What the judge's ledger holds of a series, but for its days."""
         slot = self.ledgers.slot("judge", partition_of(agency, PARTITIONS))
-        _, [watchers] = slot.snapshot([slot.key("watchers")])
-        return json.loads(watchers[f"{agency}/quick-5@1"])
+        _, [watchers] = slot.contents([slot.key("watchers")])
+        return read_watchers(watchers[f"{agency}/quick-5@1".encode()])
 
     def settle(self) -> None:
         wait_until(self.is_settled, 30, "everything to be judged and told")
@@ -379,11 +379,11 @@ def test_late_answers_to_days_that_are_over_change_the_state_silently(stack: Sta
         stack.tell_usual(first, 100)
         stack.settle()
         slot = stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS))
-        _, [before] = slot.snapshot([slot.key("watchers")])
+        _, [before] = slot.contents([slot.key("watchers")])
         for number in range(20, 23):
             stack.tell(first + timedelta(days=number), 0.6)
         stack.settle()
-        _, [after] = slot.snapshot([slot.key("watchers")])
+        _, [after] = slot.contents([slot.key("watchers")])
     assert before != after
     assert stack.kinds() == []
 
@@ -408,6 +408,21 @@ def test_a_flushed_redis_mails_nobody_twice_and_the_alert_goes_on(stack: Stack, 
         stack.settle()
         assert stack.mailbox.subjects() == [vi("possible"), vi("confirmed")]
     assert set(stack.records_by_id().values()) == {1}
+
+
+def test_a_ledger_of_an_older_form_is_gathered_anew_and_mails_nobody_twice(stack: Stack):
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.tell_fall(day, 3)
+        stack.settle()
+        state = stack.watched()
+        notifier.kill()
+        stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS)).forget("stored")
+        notifier.start()
+        stack.settle()
+        assert notifier.metric("sipas_notifier_started_over_total") == 1
+        assert stack.watched() == state
+    assert stack.mailbox.subjects() == [vi("possible")]
 
 
 def test_a_new_normal_raises_nothing_again_and_a_flushed_redis_comes_to_the_same(stack: Stack):

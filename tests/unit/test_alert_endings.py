@@ -24,8 +24,9 @@ from services.notifier.drop_rule import (
     watch,
 )
 from services.notifier.endings import Endings
-from services.notifier.judge import Ended, Raised, Scope, Series, Total, raise_all
+from services.notifier.judge import Ended, Raised, Scope, Series, raise_all
 from services.notifier.passage import Course, Told, take
+from services.notifier.totals import Total
 from sipas.events import AlertDecided
 
 DEFAULT = Rule()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,12 +20,12 @@ from services.notifier.judge import (
     Raised,
     Scope,
     Series,
-    Total,
     advance,
     raise_all,
 )
 from services.notifier.passage import Course, Marker, Told, take
 from services.notifier.rules import rules_of
+from services.notifier.totals import BLOCK_DAYS, Block, Total, window_start
 from sipas.events import Entry, decode_alert, encode
 from sipas.registry import Registry
 from sipas.tally import sheet_fields
@@ -125,8 +126,8 @@ class TestCounters:
             Total.from_fields((0, 1), {"responses": 1, "A:5": 1, "1/1": 1}, {"counter=A": {"responses": 1, "3/2": 1}})
 
     def test_survive_the_ledger(self):
-        made = replace(total(0.5), counters=self.day(A=(50, 50)))
-        assert Total.from_state(json.loads(json.dumps(made.to_state()))) == made
+        made = msgspec.structs.replace(total(0.5), counters=self.day(A=(50, 50)))
+        assert Block(packed=Block({5: made}).packed).totals == {5: made}
 
 
 class TestATotal:
@@ -142,9 +143,9 @@ class TestATotal:
     def test_of_a_day_with_flagged_sheets_only_has_nobody_to_judge(self):
         assert Total.from_fields((0, 1), {"excluded": 4}).responses == 0
 
-    def test_survives_json_exactly(self):
+    def test_survives_the_ledger_exactly(self):
         made = total(1 / 3)
-        assert Total.from_state(json.loads(json.dumps(made.to_state()))) == made
+        assert Block(packed=Block({5: made}).packed).totals == {5: made}
 
 
 @st.composite
@@ -176,13 +177,15 @@ class TestTheDaysOfASeries:
         series = replace(Series().with_total(START, total(0.9)), changed_from=None)
         assert series.with_total(START, total(0.9, version=8)).changed_from is None
 
-    def test_leave_after_four_hundred_days_into_the_base_state(self):
+    def test_leave_after_four_hundred_days_by_the_block_into_the_base_state(self):
         running = Running()
         running.read(*good_days(WINDOW_DAYS + 50))
         series = running.series[SCOPE]
-        assert len(series.days) == WINDOW_DAYS + 1
-        assert series.watchers["drop"].base.days == 49
+        first = START + 49
+        assert first - BLOCK_DAYS < min(series.days) <= first
+        assert min(series.days) == window_start(max(series.days), WINDOW_DAYS)
         assert series.watchers["drop"].base.last_closed == min(series.days) - 1
+        assert series.watchers["drop"].base.days == min(series.days) - START
 
     def test_that_have_left_do_not_change_any_more(self):
         running = Running()
@@ -227,7 +230,7 @@ class TestAFall:
         days = [*good_days(60), *bad_days(6, 60)]
         running.read(*days)
         assert running.read(*days) == []
-        newer = [replace(one, total=replace(one.total, version=(0, 2))) for one in days]
+        newer = [replace(one, total=msgspec.structs.replace(one.total, version=(0, 2))) for one in days]
         assert running.read(*newer) == []
 
     def test_that_only_late_answers_show_on_days_that_are_over_is_folded_silently(self):
@@ -247,7 +250,7 @@ class TestAFall:
         running = Running()
         running.read(*good_days(60))
         assert "possible" in running.read(*bad_days(3, 60))
-        assert running.known[0].fact.day > running.series[SCOPE].newest - GRACE_DAYS
+        assert running.known[0].fact.day > running.series[SCOPE].days.newest - GRACE_DAYS
 
     def test_is_looked_at_until_the_same_totals_say_nothing_new(self):
         running = Running()
@@ -402,7 +405,10 @@ class TestWhilePartial:
     def test_a_new_epoch_is_folded_until_its_marker_and_then_open_days_are_judged(self):
         running = Running()
         running.read(*good_days(60), *good_days(3, 60))
-        new = [replace(one, total=replace(one.total, version=(7, 1))) for one in (*good_days(60), *bad_days(3, 60))]
+        new = [
+            replace(one, total=msgspec.structs.replace(one.total, version=(7, 1)))
+            for one in (*good_days(60), *bad_days(3, 60))
+        ]
         assert running.read(*new) == []
         assert running.course.folding
         assert "possible" in running.read(Marker(7))
@@ -420,6 +426,45 @@ class TestWhilePartial:
         turned.read(*reversed(days[:-1]))
         turned.read(days[-1])
         assert turned.series[SCOPE] == straight.series[SCOPE]
+
+
+@st.composite
+def growing_days(draw) -> list[Told]:
+    """Totals as answers come: mostly to the newest day, now and then to one before it, with falls and returns."""
+    told_so_far, day, version = [], 60, 1
+    for _ in range(draw(st.integers(1, 40))):
+        version += 1
+        day += draw(st.sampled_from((0, 0, 0, 1, 1, 3)))
+        of = max(day - draw(st.sampled_from((0, 0, 0, 0, 1, 2, 5))), 0)
+        mean, responses = draw(st.sampled_from((0.3, 0.66, 0.88, 0.92))), draw(st.sampled_from((0, 12, 40)))
+        told_so_far.append(told(of, mean, version=version, responses=responses))
+    return told_so_far
+
+
+class TestWhatWasFoundOfTheOpenDays:
+    """`Ahead` only saves work."""
+
+    @pytest.mark.parametrize("rules", [NO_TARGET, TARGET])
+    @given(events=growing_days())
+    def test_changes_nothing_that_is_raised_or_kept(self, rules, events):
+        remembering, forgetful = Running(rules=rules), Running(rules=rules)
+        assert remembering.read(*good_days(60)) == forgetful.read(*good_days(60))
+        for event in events:
+            held = forgetful.series[SCOPE]
+            forgetful.series[SCOPE] = Series.from_state(held.days, held.watchers_state())
+            assert remembering.read(event) == forgetful.read(event)
+            assert remembering.series == forgetful.series
+
+    def test_holds_while_only_the_newest_day_grows_and_nothing_is_recorded(self):
+        running = Running()
+        running.read(*good_days(60))
+        running.read(told(60, 0.9, responses=5))
+        held = running.series[SCOPE].watchers["drop"]
+        running.read(told(60, 0.9, responses=6, version=2))
+        assert running.series[SCOPE].watchers["drop"] is held
+        running.known.append(Raised(SCOPE, "drop", Fact("possible", START + 60, START + 60, 1, 7.0), historical=False))
+        running.read(told(60, 0.9, responses=7, version=3))
+        assert running.series[SCOPE].watchers["drop"] is not held
 
 
 class TestHistory:
