@@ -20,12 +20,12 @@ State = Literal["empty", "of-the-lost-log", "ahead", "away"]
 
 TEXTS: dict[State, str] = {
     "empty": "Redis holds no ledger: start the services, and the answers are counted by themselves",
-    "of-the-lost-log": "Redis still holds the ledger of the log that was lost. Count the restored one beside it, then start"
-    " the services:",
-    "ahead": "Redis knows a switch of generations that is newer than the backup. Empty the Redis of the ledgers, then start"
-    " the services, and the answers are counted by themselves:",
-    "away": "Redis does not answer. If it comes back empty: start the services. If it comes back with what it held: first"
-    " count the restored log beside it:",
+    "of-the-lost-log": "Redis still holds the ledger of the log that was lost. Count the restored one beside it, then"
+    " start the services:",
+    "ahead": "Redis knows a switch of generations that is newer than the backup. Empty the Redis of the ledgers, then"
+    " start the services, and the answers are counted by themselves:",
+    "away": "Redis does not answer. If it comes back empty: start the services. If it comes back with what it held:"
+    " first count the restored log beside it:",
 }
 COMMANDS: dict[State, str] = {
     "of-the-lost-log": "sipas replay --switch",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.aggregator.backup.manifest import Chain
-from services.aggregator.backup.segments import FULL_BYTES, Saved, Segment, SegmentWriter, read_segment
+from services.aggregator.backup.segments import Saved, Segment, SegmentWriter, read_segment
+
+FULL_BYTES = 8 * 1024 * 1024
+"""A file is full with so many compressed bytes; until then the next run writes it anew with what came since."""
 
 
 def place_of(kind: str, number: int) -> str:
@@ -16,9 +19,12 @@ def place_of(kind: str, number: int) -> str:
 class ChainWriter:
     """Goes on where a chain ends. Files of before are never changed: the manifest of before still holds without us."""
 
-    def __init__(self, folder: Path, kind: str, number: int, chain: Chain, *, keep_from: int = 0) -> None:
-        """`keep_from`: the first offset that may still be kept."""
+    def __init__(
+        self, folder: Path, kind: str, number: int, chain: Chain, *, keep_from: int = 0, full_bytes: int = FULL_BYTES
+    ) -> None:
+        """`keep_from`: the first offset that may still be kept. A file of `full_bytes` is not added to any more."""
         self._folder, self._place = folder, place_of(kind, number)
+        self._full_bytes = full_bytes
         self._done: list[Segment] = []
         self._open: SegmentWriter | None = None
         self._next_offset, self._last = chain.next_offset, chain.last
@@ -33,7 +39,7 @@ class ChainWriter:
 
     def add(self, record: Saved) -> None:
         """The next record of the partition."""
-        if self._open is None and self._done and self._done[-1].bytes < FULL_BYTES:
+        if self._open is None and self._done and self._done[-1].bytes < self._full_bytes:
             self._put_all(self._done.pop(), 0)
         self._put(record)
         self._newest = record
@@ -58,7 +64,7 @@ class ChainWriter:
         if self._open is None:
             self._open = SegmentWriter(self._folder, self._place)
         self._open.add(record)
-        if self._open.full:
+        if self._open.written >= self._full_bytes:
             self._finish()
 
     def _finish(self) -> None:

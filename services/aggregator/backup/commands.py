@@ -140,10 +140,12 @@ def _failures(directory: Path) -> Iterator[None]:
         raise click.ClickException(str(why)) from None
     except OSError as why:
         if why.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise click.ClickException(f"no space left in {directory}: the backup of before stands") from None
-        if why.filename is None:
+            raise click.ClickException(f"no space left in {directory}; the backup of before stands") from None
+        if isinstance(why, ConnectionError | TimeoutError):
             raise
-        raise click.ClickException(f"{why.filename}: {why.strerror}: the backup of before stands") from None
+        raise click.ClickException(
+            f"{why.filename or directory}: {why.strerror}; the backup of before stands"
+        ) from None
 
 
 @contextmanager

@@ -20,8 +20,6 @@ import msgspec
 
 from sipas.broker import Record
 
-FULL_BYTES = 8 * 1024 * 1024
-"""A file is full with so many compressed bytes; until then the next run writes it anew with what came since."""
 LENGTH = 4
 RECORDS = ".gz"
 PART = ".part"
@@ -34,7 +32,7 @@ class Damaged(Exception):
 
 
 class Saved(NamedTuple):
-    """A record as it lies in a file. `timestamp`: milliseconds. A header's value is bytes, or None by other programs."""
+    """A record as it lies in a file. `timestamp` in milliseconds; a header's value may be None, by other programs."""
 
     offset: int
     timestamp: int
@@ -100,8 +98,9 @@ class SegmentWriter:
         self._records += 1
 
     @property
-    def full(self) -> bool:
-        return self._hashed.written >= FULL_BYTES
+    def written(self) -> int:
+        """Compressed bytes so far."""
+        return self._hashed.written
 
     def finish(self) -> Segment:
         """Give it its name, once all of it is on the disk."""
