@@ -76,7 +76,8 @@ class SegmentWriter:
 
     def __init__(self, folder: Path, place: str) -> None:
         self._folder, self._place = folder, place
-        (folder / place).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (folder, (folder / place).parent, folder / place):
+            path.mkdir(mode=0o700, exist_ok=True)
         self._path = folder / place / f"{os.getpid()}-{id(self)}{PART}"
         # 0600 from the first byte on: names of leaders lie in it
         self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
