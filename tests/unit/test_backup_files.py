@@ -24,6 +24,7 @@ from services.aggregator.backup.manifest import (
     unnamed,
     write_manifest,
 )
+from services.aggregator.backup.restoring import _as_sent
 from services.aggregator.backup.saving import SAVED
 from services.aggregator.backup.segments import Damaged, Saved, SegmentWriter, read_segments
 from sipas.broker import TOPIC_SETTINGS
@@ -31,7 +32,9 @@ from sipas.broker import TOPIC_SETTINGS
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 headers = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=20)), max_size=3)
-contents = st.tuples(st.integers(0, 2**45), st.none() | st.binary(max_size=9), st.none() | st.binary(max_size=99), headers)
+contents = st.tuples(
+    st.integers(0, 2**45), st.none() | st.binary(max_size=9), st.none() | st.binary(max_size=99), headers
+)
 """Everything of a record but its offset."""
 few = settings(max_examples=30)
 """Each example waits for a disk many times."""
@@ -57,7 +60,9 @@ def manifest_of(chain: Chain) -> Manifest:
 def backup(tmp_path: Path) -> tuple[Path, Chain]:
     """A backup of namespace x: a file for each of 21 records."""
     folder = tmp_path / "x"
-    chain = save(folder, Chain(), (Saved(offset, 0, b"k", bytes([offset]) * 99, []) for offset in range(20)), full_bytes=1)
+    chain = save(
+        folder, Chain(), (Saved(offset, 0, b"k", bytes([offset]) * 99, []) for offset in range(20)), full_bytes=1
+    )
     chain = save(folder, chain, [Saved(20, 0, b"k", b"", [])], full_bytes=1)
     write_manifest(folder, manifest_of(chain))
     assert len(chain.segments) == 21
@@ -220,13 +225,16 @@ def test_a_manifest_that_leaves_a_file_out_is_noticed_by_the_offsets(backup: tup
     without = Chain(next_offset=chain.next_offset, last=chain.last, segments=(chain.segments[0], chain.segments[-1]))
     write_manifest(directory / "x", manifest_of(without))
     assert faults(directory) == (f"{chain.segments[-1].file}: offset 20 stands where 1 should",)
-    write_manifest(
-        directory / "x", manifest_of(Chain(next_offset=21, last=chain.last, segments=chain.segments[:-1]))
-    )
+    write_manifest(directory / "x", manifest_of(Chain(next_offset=21, last=chain.last, segments=chain.segments[:-1])))
     assert faults(directory) == ("responses/0 does not end where the manifest says",)
 
 
 # --- what is saved
+
+
+def test_a_record_without_key_and_value_can_be_sent_though_the_client_knows_none() -> None:
+    assert _as_sent(Saved(0, 1, None, None, []))["key"] == b""
+    assert _as_sent(Saved(0, 1, None, b"v", []))["key"] is None
 
 
 def test_every_topic_is_saved_or_can_be_counted_again() -> None:

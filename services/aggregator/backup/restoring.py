@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from services.aggregator.backup.manifest import Chain, Manifest, folder_of, read_manifest
 from services.aggregator.backup.saving import PATIENCE_S, SAVED, Keeping, facts_in
@@ -28,6 +29,7 @@ AT_ONCE = 5_000
 """Records on their way: those behind wait for those before them."""
 BATCH_BYTES = 512 * 1024
 DELIVERY_S = 60.0
+DISTURBED = "somebody else writes there. Stop every service, delete the topics of the namespace, and begin again"
 
 Progress = Callable[[str, int, int], None]
 
@@ -70,6 +72,7 @@ def restore(
         for kind in SAVED:
             if kind != "registry":
                 filler.fill(kind)
+        filler.check_ends()
     written = filler.written + _write_registry(brokers, namespace, folder, manifest)
     progress("registry", manifest.records, manifest.records)
     return Restored(manifest, tuple(made), written)
@@ -128,17 +131,23 @@ class _Filler:
             )
         ) as publisher:
             for number, chain in enumerate(self._manifest.topics.get(kind, ())):
-                by_offset = SAVED[kind] is Keeping.BY_OFFSET
-                self._fill_partition(publisher, kind, topic, number, chain, ends[number], by_offset=by_offset)
+                self._fill_partition(publisher, kind, topic, number, chain, ends[number])
+
+    def check_ends(self) -> None:
+        """Nothing stands behind what was restored. Raises `Disturbed`."""
+        for kind in SAVED:
+            topic = str(getattr(Topics(self._namespace), kind))
+            ends = self._ends(topic)
+            for number, chain in enumerate(self._manifest.topics.get(kind, ()) if kind != "registry" else ()):
+                if ends[number] != _first(kind, chain) + chain.records:
+                    raise Disturbed(f"{topic}/{number}: {DISTURBED}")
 
     def _ends(self, topic: str) -> dict[int, int]:
         return {number: end for number, (_, end) in self._log.bounds(topic).items()}
 
-    def _fill_partition(
-        self, publisher: Publisher, kind: str, topic: str, number: int, chain: Chain, end: int, *, by_offset: bool
-    ) -> None:
+    def _fill_partition(self, publisher: Publisher, kind: str, topic: str, number: int, chain: Chain, end: int) -> None:
         """From offset `end` on, which is 0 where nothing was restored yet."""
-        first = chain.first if by_offset else 0
+        first = _first(kind, chain)
         records = iter(read_segments(self._folder, chain.segments))
         if end > first:
             [newest] = deque(islice(records, end - first), maxlen=1) or [None]
@@ -166,27 +175,27 @@ class _Filler:
     ) -> None:
         """Each to the offset that is named with it."""
         while batch := list(islice(records, AT_ONCE)):
-            sent = [
-                publisher.send(
-                    topic,
-                    record.value if record else None,
-                    key=record.key if record else None,
-                    headers=record.headers if record else None,
-                    partition=number,
-                    timestamp_ms=record.timestamp if record else None,
-                )
-                for _, record in batch
-            ]
+            sent = [publisher.send(topic, **_as_sent(record), partition=number) for _, record in batch]
             for (wanted, _), offset in zip(batch, publisher.wait_for_offsets(sent), strict=True):
                 if offset != wanted:
-                    raise Disturbed(
-                        f"{topic}/{number}: a record came to offset {offset} instead of {wanted}: somebody else writes"
-                        " there. Stop every service, delete the topics of the namespace, and begin again"
-                    )
+                    raise Disturbed(f"{topic}/{number}: not offset {offset}, {wanted} was expected: {DISTURBED}")
             restored = sum(record is not None for _, record in batch)
             self.written += restored
             self._done += restored
             self._progress(kind, self._done, self._manifest.records)
+
+
+def _first(kind: str, chain: Chain) -> int:
+    """The offset to which the chain's first record comes back."""
+    return chain.first if SAVED[kind] is Keeping.BY_OFFSET else 0
+
+
+def _as_sent(record: Saved | None) -> dict[str, Any]:
+    """The client sends no record without key and value; readers take an empty key for none."""
+    if record is None:
+        return {"value": None, "key": b""}
+    key = b"" if record.key is None and record.value is None else record.key
+    return {"value": record.value, "key": key, "headers": record.headers, "timestamp_ms": record.timestamp}
 
 
 def _nothing(start: int, end: int) -> Iterator[tuple[int, Saved | None]]:
