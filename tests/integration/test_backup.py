@@ -16,6 +16,7 @@ from tests.integration.command_line import sipas
 from tests.integration.test_notifier import Counted, Stack, today, vi
 from tests.servers import KafkaServer, RedisServer, wait_until
 
+START_S = 240
 LOST_NOTHING = ("responses", "alerts", "decisions")
 """Come back to their offsets."""
 
@@ -44,7 +45,7 @@ class Office:
     def lose_kafka(self) -> None:
         self.counted.aggregator.kill()
         self.kafka.wipe()
-        self.kafka.start()
+        self.kafka.start(START_S)
 
     def records(self) -> dict[str, list[tuple[int, Saved]]]:
         return {kind: everything(self.kafka.bootstrap, self.namespace, kind) for kind in SAVED}
@@ -71,7 +72,7 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path, namespace: str) -> Iterator[Office]:
     """Servers of its own: they are lost."""
-    with KafkaServer(tmp_path) as kafka, RedisServer(tmp_path) as redis:
+    with KafkaServer(tmp_path).start(START_S) as kafka, RedisServer(tmp_path) as redis:
         made = Office(tmp_path, kafka, redis, namespace)
         yield made
         made.close()

@@ -8,7 +8,7 @@ from services.aggregator.backup.manifest import Chain
 from services.aggregator.backup.segments import Saved, Segment, SegmentWriter, read_segment
 
 FULL_BYTES = 8 * 1024 * 1024
-"""A file is full with so many compressed bytes; until then the next run writes it anew with what came since."""
+"""With so many compressed bytes a file is full; until then a run writes another, with all of it and what came since."""
 
 
 def place_of(kind: str, number: int) -> str:
@@ -40,7 +40,7 @@ class ChainWriter:
     def add(self, record: Saved) -> None:
         """The next record of the partition."""
         if self._open is None and self._done and self._done[-1].bytes < self._full_bytes:
-            self._put_all(self._done.pop(), 0)
+            self._open = SegmentWriter(self._folder, self._place, self._done.pop())
         self._put(record)
         self._newest = record
 

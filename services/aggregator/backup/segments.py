@@ -72,9 +72,12 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentWriter:
-    """Writes one file in `folder/place`; it has no name that counts before `finish`."""
+    """Writes one file in `folder/place`; it has no name that counts before `finish`.
 
-    def __init__(self, folder: Path, place: str) -> None:
+    `onto`: a file that it begins with. Gzip allows one behind another, so its records need not be compressed again.
+    """
+
+    def __init__(self, folder: Path, place: str, onto: Segment | None = None) -> None:
         self._folder, self._place = folder, place
         for path in (folder, (folder / place).parent, folder / place):
             path.mkdir(mode=0o700, exist_ok=True)
@@ -82,12 +85,13 @@ class SegmentWriter:
         # 0600 from the first byte on: names of leaders lie in it
         self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         self._hashed = _Hashed(self._file)
+        self._records, self._first, self._last = (onto.records, onto.first, onto.last) if onto else (0, -1, -1)
+        if onto:
+            self._hashed.write(_content(folder, onto))
         # neither time nor name inside: the same records are the same bytes
         self._gzip = gzip.GzipFile(
             filename="", mode="wb", compresslevel=COMPRESSION, fileobj=cast("BinaryIO", self._hashed), mtime=0
         )
-        self._records = 0
-        self._first = self._last = -1
 
     def add(self, record: Saved) -> None:
         content = _encoder.encode(record)
