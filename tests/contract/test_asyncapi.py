@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.aggregator.backup.saving import SAVED
 from services.notifier.drop_rule import Fact, Rule
 from sipas.broker import BY_AGENCY, TOPIC_SETTINGS
 from sipas.events import (
@@ -154,13 +155,24 @@ def test_a_service_names_the_topics_that_are_said_of_it(service: str) -> None:
     assert named - {kind for name, kind in only_counted if name == service} == said
 
 
+def test_the_backup_touches_what_it_saves() -> None:
+    """Of `sipas backup` and `sipas restore`, which are no service and name topics by a table."""
+    said = [
+        (operation["action"], operation["channel"]["$ref"].rpartition("/")[2])
+        for operation in ASYNCAPI["operations"].values()
+        if operation["x-service"] == "backup"
+    ]
+    assert sorted(said) == sorted((action, kind) for action in ("receive", "send") for kind in SAVED)
+
+
 def test_only_the_notifier_and_the_board_touch_people() -> None:
+    """And the backup, which is no service: a command that a person or a job runs."""
     touching = {
         operation["x-service"]
         for operation in ASYNCAPI["operations"].values()
         if operation["channel"]["$ref"].endswith("/people")
     }
-    assert touching == {"notifier", "board"}
+    assert touching == {"notifier", "board", "backup"}
 
 
 # --- the checker of this directory
