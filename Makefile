@@ -2,18 +2,20 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast lint lock bench clean
+.PHONY: help setup up test test-fast test-k8s k8s-rules lint lock bench clean
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
 KAFKA := .local/kafka/libs/.complete
 REDIS := .local/redis/redis-server
 CHROMIUM_LINK := .local/browser/chromium
+CONTROL_PLANE := .local/k8s/bin/.complete
+STRIMZI := .local/k8s/strimzi/.complete
 NEEDS := python java maven
 PYTEST_OPTIONS ?=
 UP_OPTIONS ?=
 
-lint test-fast lock: NEEDS := python
+lint test-fast k8s-rules lock: NEEDS := python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +27,16 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
 
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
+
+test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(STRIMZI) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)
+	@$(BIN)/python -m pytest tests/deploy/k8s $(PYTEST_OPTIONS)
+
+k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object
+	@$(BIN)/python -m deploy.k8s.prometheus_rule
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .
@@ -78,6 +86,17 @@ $(REDIS): deploy/redis/requirements.txt | $(PACKAGE)
 	@echo "Getting redis-server"
 	@$(BIN)/python deploy/redis/install.py $@
 	@touch -h $@
+
+$(CONTROL_PLANE): tests/deploy/k8s/build.sh
+	@echo "Building the Kubernetes API server, its controllers and its scheduler into $(@D)"
+	@tests/deploy/k8s/build.sh .local/k8s
+	@touch $@
+
+$(STRIMZI): tests/deploy/k8s/strimzi.xml
+	@echo "Fetching the definitions of Strimzi's resources into $(@D)"
+	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)
+	@touch $@
 
 $(CHROMIUM_LINK): | $(PACKAGE)
 	@$(BIN)/python deploy/browser/install.py $@
