@@ -537,7 +537,7 @@ def written(manifests: Manifests) -> set[Arrow]:
     assert rows
     return {
         (source, target, port if "/" in port else f"TCP/{port}")
-        for sources, targets, ports, where, _ in rows
+        for sources, targets, ports, where in rows
         if where == "all" or manifests.overlay in where.split(", ")
         for source in (governed if sources == "everyone" else sources.split(", "))
         for target in targets.split(", ")
