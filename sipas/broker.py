@@ -243,8 +243,10 @@ class Publisher:
         *,
         delivery_timeout_s: float = 10.0,
         linger_ms: int = 0,
+        batch_bytes: int = 16_384,
         client_id: str = "sipas",
     ) -> None:
+        """`batch_bytes`: of one write to a partition; where every write is synced, large ones are many times faster."""
         self._wait_s = delivery_timeout_s + 1.0
         delivery_ms = int(delivery_timeout_s * 1000)
         with _Asking(bootstrap):
@@ -254,6 +256,7 @@ class Publisher:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=linger_ms,
+                batch_size=batch_bytes,
                 delivery_timeout_ms=delivery_ms,
                 request_timeout_ms=max(1000, delivery_ms - linger_ms - 500),
                 max_block_ms=delivery_ms,
@@ -265,7 +268,7 @@ class Publisher:
         topic: str,
         value: bytes | None,
         *,
-        key: str | bytes,
+        key: str | bytes | None,
         headers: Headers | None = None,
         partition: int | None = None,
         timestamp_ms: int | None = None,
@@ -294,6 +297,12 @@ class Publisher:
             except kafka_errors.KafkaError as reason:
                 raise PublishFailed(str(reason)) from reason
 
+    def wait_for_offsets(self, sent: Iterable[Sent]) -> list[int]:
+        """The offsets at which they stand, once all are acknowledged. Raises `PublishFailed`."""
+        acknowledged = list(sent)
+        self.wait(acknowledged)
+        return [one.get(0).offset for one in acknowledged]
+
     def publish(self, topic: str, value: bytes | None, **kwargs: Any) -> None:
         """`send` and `wait` for one record."""
         self.wait([self.send(topic, value, **kwargs)])
@@ -317,6 +326,7 @@ class Written(NamedTuple):
     key: str
     value: bytes | None
     headers: Headers
+    timestamp_ms: int | None = None
 
 
 def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterable[Written]) -> int:
@@ -339,7 +349,12 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
         except kafka_errors.KafkaError as reason:
             raise PublishFailed(str(reason)) from reason
         try:
-            sent = [producer.send(r.topic, key=r.key.encode(), value=r.value, headers=r.headers) for r in records]
+            sent = [
+                producer.send(
+                    r.topic, key=r.key.encode(), value=r.value, headers=r.headers, timestamp_ms=r.timestamp_ms
+                )
+                for r in records
+            ]
             producer.flush()
             ends = {(known := one.get(0)).topic_partition: known.offset + 1 for one in sent}
             producer.commit_transaction()
@@ -551,6 +566,39 @@ class WholeTopicReader:
         while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
             for records in self._consumer.poll(timeout_ms=200).values():
                 yield from records
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Partition -> (first offset, end of the committed records). Raises `KafkaAway`."""
+        with self._asking:
+            first, end = self._consumer.beginning_offsets(self._tps), self._consumer.end_offsets(self._tps)
+        return {tp.partition: (first[tp], end[tp]) for tp in self._tps}
+
+    def until(self, ends: Mapping[int, int], patience_s: float) -> Iterator[Record]:
+        """Every record below these offsets, from where each partition stands; others are not read.
+
+        Raises `KafkaAway` where nothing comes for `patience_s`, `WrongTopics` where records go while they are read.
+        """
+        wanted = {tp: ends[tp.partition] for tp in self._tps if tp.partition in ends}
+        idle = [tp for tp in self._tps if tp not in wanted]
+        self._consumer.pause(*idle)
+        waited_from = time.monotonic()
+        behind = {tp for tp, end in wanted.items() if self._consumer.position(tp) < end}
+        while behind:
+            try:
+                polled = self._consumer.poll(timeout_ms=500)
+            except kafka_errors.OffsetOutOfRangeError as reason:
+                raise WrongTopics(f"records were deleted while they were read, try again: {reason}") from reason
+            for tp, records in polled.items():
+                yield from (record for record in records if record.offset < wanted[tp])
+            there = {tp for tp in behind if self._consumer.position(tp) >= wanted[tp]}
+            if polled or there:
+                waited_from = time.monotonic()
+            elif time.monotonic() > waited_from + patience_s:
+                raise KafkaAway(f"no Kafka broker sends records of {self._tps[0].topic}")
+            if there:
+                self._consumer.pause(*there)
+                behind -= there
+        self._consumer.resume(*self._tps)
 
     def poll(self, timeout_s: float = POLL_S) -> list[Record]:
         """What came since, at most `timeout_s` later."""

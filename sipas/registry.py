@@ -189,9 +189,12 @@ class Problem(NamedTuple):
 class KeyedRecord(Protocol):
     """What is needed of a Kafka record here."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 def read_item(record: KeyedRecord) -> Item:

@@ -207,6 +207,12 @@ def _board_url() -> Any:
     return _setting("SIPAS_BOARD_URL", "the board's address, for links in messages and for commands that read", _http)
 
 
+def _replication() -> Any:
+    return _setting(
+        "SIPAS_REPLICATION", "copies of each partition: 1 on one machine, 3 on a cluster", _number(1, 5), "1"
+    )
+
+
 def _link_secret() -> Any:
     return _setting(
         "SIPAS_LINK_SECRET",
@@ -257,9 +263,7 @@ class TopicsSettings(KafkaSettings):
         _number(1, 1000),
         "12",
     )
-    replication: int = _setting(
-        "SIPAS_REPLICATION", "copies of each partition: 1 on one machine, 3 on a cluster", _number(1, 5), "1"
-    )
+    replication: int = _replication()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,6 +340,13 @@ class LedgerSettings(KafkaSettings):
     """A part that knows the log and a ledger: verify, dlq, replay, and the services below."""
 
     redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreSettings(LedgerSettings):
+    """`sipas restore`, which makes the topics anew."""
+
+    replication: int = _replication()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -470,6 +481,7 @@ ALL: tuple[type[Common], ...] = (
     ClientSettings,
     ReaderSettings,
     LedgerSettings,
+    RestoreSettings,
     MemberSettings,
 )
 

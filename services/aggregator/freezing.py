@@ -204,19 +204,32 @@ def _computed(cuts: Mapping[int, Cut], period: Period) -> dict[str, Any]:
 
 
 def recompute(stack: Stack, frozen: Frozen, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """The document of a frozen result as the log and this software give it: all that is no given fact is made anew."""
+    """The document of a frozen result as the log and this software give it: all that is no given fact is made anew.
+
+    Which topic it was is a given fact: one that was restored has another id and the same answers at the same offsets.
+    """
     document = frozen.document
     period = Period.parse(document["period"], datetime.now(UTC).date())
-    next_offsets = {int(number): offset for number, offset in document["log"]["next_offsets"].items()}
     with closing(Log(stack.bootstrap)) as kafka:
-        topic_id = kafka.topic_id(stack.responses)
+        bounds = kafka.bounds(stack.responses)
+    # a log that lost its end gives less, and says so
+    next_offsets = {
+        int(number): min(offset, bounds.get(int(number), (0, 0))[1])
+        for number, offset in document["log"]["next_offsets"].items()
+    }
     entries = document["registry"]["entries"]
     return {
         **document,
-        "log": document["log"] | {"topic_id": topic_id},
+        "log": document["log"] | {"next_offsets": {str(number): offset for number, offset in next_offsets.items()}},
         "registry": {"sha256": sha256(canonical(entries)), "entries": entries},
         **_computed(read_log(stack, period, next_offsets, progress), period),
     }
+
+
+def is_of_this_topic(stack: Stack, frozen: Frozen) -> bool:
+    """Whether the log is the topic that the result was frozen from, and not one made anew, as by a restore."""
+    with closing(Log(stack.bootstrap)) as kafka:
+        return bool(kafka.topic_id(stack.responses) == frozen.document["log"]["topic_id"])
 
 
 def read_results(stack: Stack) -> dict[tuple[str, int], Frozen]:

@@ -11,7 +11,7 @@ import click
 from rich.progress import Progress
 
 from services.aggregator.counting import load_criteria
-from services.aggregator.freezing import Stack, read_results, recompute
+from services.aggregator.freezing import Stack, is_of_this_topic, read_results, recompute
 from services.aggregator.frozen import Frozen, same_or_differences, versions_of
 from services.aggregator.generations import LostDecisions, read_switches
 from services.aggregator.verify import verify as verify_all
@@ -90,14 +90,23 @@ def _verify_frozen(
         task = bar.add_task("reading the log", total=None)
         again = recompute(stack, frozen, lambda done, whole: bar.update(task, completed=done, total=whole))
     wrong = [*_faults(frozen, file), *same_or_differences(frozen, again)]
+    same_topic = is_of_this_topic(stack, frozen)
     if as_json:
-        told = {"period": period, "version": frozen.version, "sha256": frozen.sha256, "differences": wrong}
+        told = {
+            "period": period,
+            "version": frozen.version,
+            "sha256": frozen.sha256,
+            "differences": wrong,
+            "same_topic": same_topic,
+        }
         click.echo(json.dumps(told, ensure_ascii=False))
     elif wrong:
         _list(wrong)
         click.echo(f"{period} version {frozen.version} is not what the log gives: {len(wrong)} differences", err=True)
     else:
         click.echo(f"{period} version {frozen.version} is what the log gives, byte for byte: sha256 {frozen.sha256}")
+        if not same_topic:
+            click.echo("the topic of the answers was made anew since, as by a restore; the answers are the same")
     raise SystemExit(1 if wrong else 0)
 
 

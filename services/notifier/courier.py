@@ -151,15 +151,25 @@ class Courier:
         starts, ends = {}, {}
         for partition in (self._alerts, self._decisions):
             [(starts[partition], ends[partition])] = self._kafka.bounds(partition.topic, [0]).values()
-        fresh = {"decisions_next": starts[self._decisions], "adopt_until": ends[self._alerts]}
+        topic_id = self._kafka.topic_id(self._alerts.topic)
+        fresh: dict[str, str | int] = {
+            "decisions_next": starts[self._decisions],
+            "adopt_until": ends[self._alerts],
+            "topic_id": topic_id,
+        }
         stored = self._slot.position() or self._slot.create(starts[self._alerts], fresh)
-        if int(stored["next_offset"]) > ends[self._alerts] or int(stored["decisions_next"]) > ends[self._decisions]:
+        # a restored topic may have grown past the position again, and what stands below it was never seen
+        made_anew = stored.setdefault("topic_id", topic_id) != topic_id
+        lost_end = (
+            int(stored["next_offset"]) > ends[self._alerts] or int(stored["decisions_next"]) > ends[self._decisions]
+        )
+        if made_anew or lost_end:
             log.warning("alerts or decisions are not those that the ledger knows, starting over")
             # refused: another owner was faster; the error ends this process, and its next life reads what stands
             position = {"next_offset": starts[self._alerts], **fresh}
             unlinked = [self._queue_key, self._written_key]
             self._slot.commit(int(stored["next_offset"]), position, Writes(unlinked=unlinked))
-        self._slot.note({"owner": self._me})
+        self._slot.note({"owner": self._me, "topic_id": topic_id})
         self._record.catch_up()
         kept, [queue, written] = self._slot.snapshot([self._queue_key, self._written_key])
         if kept is None:
