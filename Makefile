@@ -10,7 +10,7 @@ KAFKA := .local/kafka/libs/.complete
 REDIS := .local/redis/redis-server
 CHROMIUM_LINK := .local/browser/chromium
 CONTROL_PLANE := .local/k8s/bin/.complete
-STRIMZI := .local/k8s/strimzi/.complete
+DEFINITIONS := .local/k8s/definitions/.complete
 NEEDS := python java maven
 PYTEST_OPTIONS ?=
 UP_OPTIONS ?=
@@ -32,7 +32,7 @@ test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium includ
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
 
-test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(STRIMZI) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)
+test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)
 	@$(BIN)/python -m pytest tests/deploy/k8s $(PYTEST_OPTIONS)
 
 k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object
@@ -92,10 +92,9 @@ $(CONTROL_PLANE): tests/deploy/k8s/build.sh
 	@tests/deploy/k8s/build.sh .local/k8s
 	@touch $@
 
-$(STRIMZI): tests/deploy/k8s/strimzi.xml
-	@echo "Fetching the definitions of Strimzi's resources into $(@D)"
-	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies \
-		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(@D)
+$(DEFINITIONS): tests/deploy/k8s/definitions.sh tests/deploy/k8s/strimzi.xml | $(CONTROL_PLANE)
+	@echo "Making the definitions of Strimzi's resources in $(@D)"
+	@tests/deploy/k8s/definitions.sh $(@D)
 	@touch $@
 
 $(CHROMIUM_LINK): | $(PACKAGE)

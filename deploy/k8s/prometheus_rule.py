@@ -1,4 +1,4 @@
-"""The rules of deploy/prometheus as an object of the Prometheus operator: `make k8s-rules` writes it. A test holds both equal."""
+"""`make k8s-rules`: the rules of deploy/prometheus as an object of the Prometheus operator. A test holds both equal."""
 
 import sys
 from pathlib import Path

@@ -98,7 +98,7 @@ class Manifests:
         return [pod for pod in self.pods if matches(selector, pod.labels)]
 
     def environment(self, pod: Pod, secrets: Mapping[tuple[str, str], str]) -> dict[str, str]:
-        """What the first container's process finds; `secrets` has the values of (secret, key), left out where missing."""
+        """What the first container's process finds; `secrets` has values of (secret, key), what it lacks is not set."""
         found: dict[str, str] = {}
         for source in pod.main.get("envFrom", []):
             found |= self.named("ConfigMap", source["configMapRef"]["name"])["data"]

@@ -126,7 +126,8 @@ def test_no_process_is_root_or_may_become_it_or_writes_beside_its_volumes(manife
 def test_our_own_processes_run_as_the_user_of_their_images(manifests: Manifests) -> None:
     for pod in manifests.pods:
         if pod.main["image"].startswith("sipas-"):
-            assert (pod.spec["securityContext"]["runAsUser"], pod.spec["securityContext"]["runAsGroup"]) == (10001, 10001)
+            whole = pod.spec["securityContext"]
+            assert (whole["runAsUser"], whole["runAsGroup"]) == (10001, 10001)
 
 
 def test_no_pod_holds_a_key_to_the_api_server(manifests: Manifests) -> None:
@@ -228,7 +229,8 @@ def test_every_secret_that_is_asked_for_is_one_that_is_made_or_optional(manifest
 
 def test_create_secrets_makes_what_the_pods_ask_for() -> None:
     script = (K8S / "create-secrets.sh").read_text(encoding="utf-8")
-    made = {(line.split()[1], key) for line in script.splitlines() if line.startswith("create ") for key in line.split()[2:]}
+    lines = [line.split() for line in script.splitlines() if line.startswith("create ")]
+    made = {(secret, key) for _, secret, *keys in lines for key in keys}
     assert made == set(SECRETS)
 
 
@@ -497,7 +499,8 @@ def test_prometheus_finds_the_admin_port_of_every_service_under_the_name_that_ru
         manifests = Manifests(overlay)
         (monitor,) = manifests.of("ServiceMonitor")
         assert monitor["spec"]["jobLabel"] == NAME
-        found = [one for one in manifests.of("Service") if matches(monitor["spec"]["selector"], one["metadata"]["labels"])]
+        wanted = monitor["spec"]["selector"]
+        found = [one for one in manifests.of("Service") if matches(wanted, one["metadata"]["labels"])]
         assert sorted(one["metadata"]["labels"][NAME] for one in found) == sorted(SERVICES)
         for one in found:
             assert [port["name"] for port in one["spec"]["ports"]] == [monitor["spec"]["endpoints"][0]["port"]]
