@@ -2,18 +2,20 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast test-backup lint lock bench clean
+.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
 KAFKA := .local/kafka/libs/.complete
 REDIS := .local/redis/redis-server
 CHROMIUM_LINK := .local/browser/chromium
+CONTROL_PLANE := .local/k8s/bin/.complete
+DEFINITIONS := .local/k8s/definitions/.complete
 NEEDS := python java maven
 PYTEST_OPTIONS ?=
 UP_OPTIONS ?=
 
-lint test-fast lock: NEEDS := python
+lint test-fast k8s-rules lock: NEEDS := python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,12 @@ test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 
 test-backup: setup ## every way in which a topic is saved, refused and restored; the drill is in `make test` (needs what setup needs)
 	@$(BIN)/python -m pytest tests/deploy/backup $(PYTEST_OPTIONS)
+
+test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)
+	@$(BIN)/python -m pytest tests/deploy/k8s $(PYTEST_OPTIONS)
+
+k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object
+	@$(BIN)/python -m deploy.k8s.prometheus_rule
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .
@@ -81,6 +89,16 @@ $(REDIS): deploy/redis/requirements.txt | $(PACKAGE)
 	@echo "Getting redis-server"
 	@$(BIN)/python deploy/redis/install.py $@
 	@touch -h $@
+
+$(CONTROL_PLANE): tests/deploy/k8s/build.sh
+	@echo "Building the Kubernetes API server, its controllers and its scheduler into $(@D)"
+	@tests/deploy/k8s/build.sh .local/k8s
+	@touch $@
+
+$(DEFINITIONS): tests/deploy/k8s/definitions.sh tests/deploy/k8s/strimzi.xml | $(CONTROL_PLANE)
+	@echo "Making the definitions of Strimzi's resources in $(@D)"
+	@tests/deploy/k8s/definitions.sh $(@D)
+	@touch $@
 
 $(CHROMIUM_LINK): | $(PACKAGE)
 	@$(BIN)/python deploy/browser/install.py $@

@@ -1,16 +1,20 @@
-"""`sipas spool`: answers and comments left on the disk by a survey that no longer runs."""
+"""`sipas spool`: answers and comments on the disk, of surveys that no longer run or that are about to end."""
 
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
 from services.survey.intake import drain
 from services.survey.outbox import Outbox
-from services.survey.spools import Spools
+from services.survey.spools import Spools, left_in
 from sipas.broker import KafkaAway, Publisher, PublishFailed
 from sipas.settings import SurveySettings, load_or_exit
+
+LOOK_EVERY_S = 0.2
+"""It is another process that sends, and its files are all that tells."""
 
 
 @click.group()
@@ -38,6 +42,23 @@ def drain_left() -> None:
         sys.exit(1)
     finally:
         left.close()
+
+
+@spool.command("wait")
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(0), help="how long at most")
+def wait_until_sent(seconds: int) -> None:
+    """Return when a running survey has sent all that is on this disk; exit code 1 where it has not in that time.
+
+    For whoever is about to end it: what is sent needs no disk that comes back.
+    """
+    directory = load_or_exit(SurveySettings).spool_dir
+    deadline = time.monotonic() + seconds
+    while left := left_in(directory):
+        if time.monotonic() >= deadline:
+            click.echo(f"sipas: {left} bytes of answers and comments stay in {directory}", err=True)
+            sys.exit(1)
+        time.sleep(LOOK_EVERY_S)
+    click.echo("nothing is left on the disk")
 
 
 def _send(settings: SurveySettings, left: Spools, records: int) -> None:

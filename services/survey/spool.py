@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -243,6 +244,16 @@ class Spool:
         except OSError as reason:
             self._failed = f"fsync failed: {reason}"
             raise SpoolFull(self._failed) from reason
+
+
+def bytes_in(directory: Path) -> int:
+    """Bytes of the segments of every process below a directory. A segment is deleted when all of it was removed."""
+    total = 0
+    for path in directory.glob(f"*/*{SUFFIX}"):
+        # its process may delete it meanwhile
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _new_home(directory: Path) -> tuple[Path, int]:

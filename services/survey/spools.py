@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.survey.outbox import Letter, Outbox
-from services.survey.spool import Spool
+from services.survey.spool import Spool, bytes_in
 from sipas.events import Response, decode_comment, decode_response, encode
 
 COMMENTS = ".comments"
@@ -97,6 +97,11 @@ class Spools:
         """Let go of both; what is left in them is adopted by the next process."""
         self.sheets.close()
         self.comments.close()
+
+
+def left_in(directory: Path) -> int:
+    """Bytes of files below a spool directory that some process, dead or alive, has not sent to the end."""
+    return bytes_in(directory) + bytes_in(directory / COMMENTS)
 
 
 def _drain(spool: Spool, decode: Callable[[bytes], Letter], outbox: Outbox) -> int:

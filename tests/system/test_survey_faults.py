@@ -215,6 +215,23 @@ def test_a_survey_that_ends_while_kafka_is_away_leaves_its_answers_to_sipas_spoo
         assert (again.returncode, again.stdout) == (0, "nothing is left on the disk\n")
 
 
+def test_whoever_ends_a_survey_can_wait_until_kafka_has_what_was_on_its_disk(tmp_path: Path, namespace: str) -> None:
+    """As Kubernetes does before it ends a pod."""
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        with Survey(kafka.bootstrap, namespace, tmp_path / "survey") as survey:
+            kafka.pause()
+            citizens = Citizens(survey)
+            citizens.send(50)
+            command = [str(ROOT / ".venv/bin/sipas"), "spool", "wait", "--seconds"]
+            away = subprocess.run([*command, "0"], env=survey.env, capture_output=True, text=True, check=False)
+            assert (away.returncode, "bytes of answers and comments stay" in away.stderr) == (1, True)
+            kafka.resume()
+            waited = subprocess.run([*command, "60"], env=survey.env, capture_output=True, text=True, check=False)
+            assert (waited.returncode, waited.stdout) == (0, "nothing is left on the disk\n")
+            assert citizens.spooled <= set(in_log(kafka, namespace))
+
+
 def test_a_survey_that_starts_while_kafka_is_away_serves_by_its_copy_of_the_registry(
     tmp_path: Path, namespace: str
 ) -> None:

@@ -10,7 +10,7 @@ from services.survey.intake import Intake
 from services.survey.outbox import Outbox
 from services.survey.sheets import Submitted
 from services.survey.spool import Spool, SpoolFull
-from services.survey.spools import COMMENTS, Counted, Spools
+from services.survey.spools import COMMENTS, Counted, Spools, left_in
 from sipas.broker import KafkaAway
 from sipas.events import Comment, Response
 
@@ -84,3 +84,15 @@ def test_the_spool_of_sheets_alone_leaves_comments_where_they_are(tmp_path: Path
     first.close()
     assert Spool(tmp_path, max_bytes=MB).adopt() == 1
     assert Spools.open(tmp_path, max_bytes=MB).adopt() == Counted(sheets=0, comments=1)
+
+
+def test_what_is_left_on_the_disk_is_told_from_outside_the_process_that_holds_it(tmp_path: Path) -> None:
+    assert left_in(tmp_path) == 0
+    spools = Spools.open(tmp_path, max_bytes=MB)
+    Intake(spools, away).accept(submitted())
+    assert left_in(tmp_path) == spools.size > 0
+    for spool in (spools.sheets, spools.comments):
+        batch = spool.oldest(10)
+        assert batch is not None
+        spool.remove(batch)
+    assert left_in(tmp_path) == 0
