@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sipas.broker import KafkaAway, Record, Topics, WholeTopicReader, WrongTopics
 from sipas.people import People
-from sipas.registry import Item, Registry, WrongNamespace, known_facts, read_item
+from sipas.registry import Item, NotSetUp, Registry, known_facts, read_item
 
 
 class Entries(Protocol):
@@ -51,7 +51,7 @@ def registry_at_start(
     """The registry, once Kafka answers and `sipas topics create` has set the namespace up.
 
     `waiting` is told why it is not there yet, each reason once. Raises the last one after `patience_s`: `KafkaAway`,
-    `WrongTopics` or `WrongNamespace`.
+    `WrongTopics` or `NotSetUp`.
     """
     deadline = time.monotonic() + patience_s
     told = None
@@ -59,7 +59,7 @@ def registry_at_start(
         try:
             registry = read_whole(bootstrap, Topics(namespace).registry, Registry.fold(()))
             known_facts(registry.facts, namespace)
-        except (KafkaAway, WrongTopics, WrongNamespace) as reason:
+        except (KafkaAway, WrongTopics, NotSetUp) as reason:
             if time.monotonic() >= deadline:
                 raise
             if str(reason) != told:

@@ -340,7 +340,7 @@ class LedgerSettings(KafkaSettings):
         "SIPAS_START_WAIT_S",
         "seconds that a service waits at its start for Kafka, for its topics and for Redis, before it gives up",
         _number(0, 86_400),
-        "60",
+        "300",
     )
 
 
