@@ -35,7 +35,7 @@ from hashlib import blake2b
 from services.aggregator import metrics
 from services.aggregator.commit import commit
 from services.aggregator.dead_letters import DeadLetters, Fuse, Rejected
-from services.aggregator.fold import FOLD_VERSION, Sheet, Shelves, UnknownMethod, fold, sheet_of
+from services.aggregator.fold import FOLD_VERSION, IMPORTS, Sheet, Shelves, UnknownMethod, fold, sheet_of
 from services.aggregator.steps import Waiting
 from sipas.broker import Partition, Record
 from sipas.events import MalformedEvent, decode_response
@@ -267,3 +267,11 @@ class Counting:
             metrics.RECORDS.labels(outcome).inc(number)
         for one in rejected:
             metrics.DEAD_LETTERS.labels(one.code).inc()
+        self._measure(records, sheets, rebuild_until=int(counted.position["rebuild_until"]))
+
+    def _measure(self, records: list[Record], sheets: list[Sheet | None], *, rebuild_until: int) -> None:
+        """How late they were; what was in the log before the ledger was begun is late for another reason."""
+        now = self._now().timestamp()
+        for record, sheet in zip(records, sheets, strict=True):
+            if sheet is not None and sheet.shelf != IMPORTS and record.offset >= rebuild_until:
+                metrics.DELAY_SECONDS.observe(max(0.0, now - 60 * sheet.received))

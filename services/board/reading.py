@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from services.board.silence import Scope, Sheets
 from sipas.broker import partition_of
 from sipas.ledger import Ledgers, Place
 from sipas.packed import Layout, Vector, added, layouts
 from sipas.periods import Period
-from sipas.tally import Tally
+from sipas.tally import EXCLUDED, RESPONSES, Tally
 from sipas.tally_keys import ALL_AGENCIES, Published, TallyKeys, is_rebuilding
 
 MONTHS_READ_BY_DAY = 2
@@ -176,6 +177,41 @@ class TallyReader:
                 return published, found
             self._follow(Published.from_pointer(pointer))
 
+    def newest_minute(self) -> datetime | None:
+        """Of all counted sheets, those too that nobody is shown yet; None where there are none."""
+        self._follow(Published.from_pointer(self._ledgers.hashes([self._ledgers.pointer_key])[0]))
+        found = self._ledgers.hashes([keys.as_of() for keys in self._keys])
+        newest = max((minute for as_of in found for minute in as_of.values()), default=None)
+        return None if newest is None else datetime.fromisoformat(newest)
+
+    def sheets_of_parts(self, scopes: Sequence[Scope], times: Sequence[str]) -> list[Sheets | None]:
+        """Of each scope its parts' sheets at those days and months, live; None while its numbers are partial."""
+        numbers = [self._partition(scope.agency) for scope in scopes]
+        partitions = sorted(set(numbers))
+        while True:
+            published, before = self._positions(partitions)
+            keys = self._keys
+            places = [
+                place
+                for number, scope in zip(numbers, scopes, strict=True)
+                for time in times
+                for place in (keys[number].total(*scope, time), keys[number].parts(*scope, time))
+            ]
+            stored = iter(self._ledgers.values(places) if places else ())
+            found: list[Sheets | None] = [
+                {time: _sheets(layouts()[scope.method], next(stored), next(stored)) for time in times}
+                for scope in scopes
+            ]
+            same, after = self._positions(partitions)
+            if same == published:
+                break
+        partial = {
+            number
+            for number, first, last in zip(partitions, before, after, strict=True)
+            if is_rebuilding(first or None) or is_rebuilding(last or None)
+        }
+        return [None if number in partial else one for number, one in zip(numbers, found, strict=True)]
+
     def agencies(self) -> frozenset[str]:
         """Every agency with a counted sheet, also one that the registry does not have."""
         self._follow(Published.from_pointer(self._ledgers.hashes([self._ledgers.pointer_key])[0]))
@@ -240,6 +276,14 @@ def _years_and_months(months: Sequence[str]) -> list[str]:
     of_year = Counter(month[:4] for month in months)
     whole = [year for year, number in of_year.items() if number == MONTHS_OF_A_YEAR]
     return [*whole, *(month for month in months if month[:4] not in whole)]
+
+
+def _sheets(layout: Layout, total: bytes | None, parts: bytes | None) -> dict[str, int]:
+    """Each part's sheets, flagged ones too."""
+    if total is None:
+        return {}
+    found = layout.unpack_parts(parts, layout.unpack(total))
+    return {part: vector[layout.places[RESPONSES]] + vector[layout.places[EXCLUDED]] for part, vector in found.items()}
 
 
 def _build(position: Fields) -> tuple[bool, str | None]:

@@ -23,6 +23,7 @@ from services.board.alert_forms import FormNonces
 from services.board.alerts import AlertFollower
 from services.board.app import make_app
 from services.board.comments import CommentTopic
+from services.board.figure_metrics import FigureMetrics
 from services.board.figures import Figures
 from services.board.memory import collect_seldom
 from services.board.parts import Leading, Parts
@@ -118,41 +119,45 @@ class Server(BaseApplication):  # type: ignore[misc]
                 return [str(reason)]
             return []
 
-        # every worker listens, and whichever answers adds up the metrics of all; readiness is its own
-        WSGIServer(self._admin, admin_app(not_ready, metrics.registry()), log=None).start()
         methods = load_methods()
+        reader = TallyReader(ledgers, self._partitions)
         topic = CommentTopic(
             bootstrap=settings.bootstrap,
             namespace=settings.namespace,
             partitions=self._partitions,
             zone=settings.zone,
         )
-        return make_app(
-            Parts(
-                registry=lambda: registry.current,
-                alerts=lambda: alerts.book,
-                scores=lambda: scores.newest,
-                leading=Leading(
-                    people=lambda: people.newest,
-                    links=AlertLinks(settings.link_secret),
-                    nonces=FormNonces(settings.link_secret),
-                    decide=lambda event: publish_decision(
-                        publisher, settings.namespace, event, service="board", at=event.at
-                    ),
-                    heard=lambda event_id: _hear(alerts, event_id),
+        parts = Parts(
+            registry=lambda: registry.current,
+            alerts=lambda: alerts.book,
+            scores=lambda: scores.newest,
+            leading=Leading(
+                people=lambda: people.newest,
+                links=AlertLinks(settings.link_secret),
+                nonces=FormNonces(settings.link_secret),
+                decide=lambda event: publish_decision(
+                    publisher, settings.namespace, event, service="board", at=event.at
                 ),
-                comments=topic.read,
-                figures=Figures(TallyReader(ledgers, self._partitions), methods, settings.publication_minimum),
-                methods=methods,
-                zone=settings.zone,
-                # it makes the days of a year, the moon's too, when one of that year is asked for
-                holidays=country_holidays("VN"),
-                now=lambda: datetime.now(UTC),
-                publication_minimum=settings.publication_minimum,
-                ranking_minimum=settings.ranking_minimum,
-                demo=settings.demo,
-            )
+                heard=lambda event_id: _hear(alerts, event_id),
+            ),
+            comments=topic.read,
+            figures=Figures(reader, methods, settings.publication_minimum),
+            methods=methods,
+            zone=settings.zone,
+            # it makes the days of a year, the moon's too, when one of that year is asked for
+            holidays=country_holidays("VN"),
+            now=lambda: datetime.now(UTC),
+            publication_minimum=settings.publication_minimum,
+            ranking_minimum=settings.ranking_minimum,
+            demo=settings.demo,
         )
+        figures = FigureMetrics(parts, reader)
+        exposed = metrics.registry()
+        exposed.register(figures)
+        figures.start()
+        # every worker listens, and whichever answers adds up the metrics of all; readiness and figures are its own
+        WSGIServer(self._admin, admin_app(not_ready, exposed), log=None).start()
+        return make_app(parts)
 
 
 class Followed(Protocol):

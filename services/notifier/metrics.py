@@ -49,3 +49,9 @@ DELIVERY_FAILURES = Counter(
     "sipas_notifier_delivery_failures_total", "Attempts that failed: server (away), message (refused).", ["reason"]
 )
 UNROUTED = Counter("sipas_notifier_alerts_without_leader_total", "Alerts that nobody could be told of.")
+
+# there from the first scrape on: of a series that was not there, a rule does not see that it grew by one
+for _kind in ("total", "marker", "other"):
+    TOTALS.labels(_kind)
+for _reason in ("server", "message"):
+    DELIVERY_FAILURES.labels(_reason)

@@ -45,6 +45,9 @@ class Sender:
         self._chance = chance
         self._of_channel = {name: Breaker(LONGEST_AWAY) for name in channels}
         self._of_person: dict[tuple[str, str], Breaker] = {}
+        for name in channels:
+            metrics.CHANNEL_AWAY.labels(name).set(0)
+            metrics.DELIVERED.labels(name)
 
     def usable(self, person: Person, since: datetime) -> list[str]:
         """The channels that may be tried now for a message that is due since then, the preferred first."""

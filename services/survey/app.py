@@ -58,10 +58,11 @@ def make_app(parts: Parts) -> WSGIApplication:
     submit, forms = submission.Submission(parts), opening.Opening(parts)
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == submission.PATH:
-            return submit(environ, start_response)
-        form = forms.answer(environ, start_response)
-        return app(environ, start_response) if form is None else form
+        with metrics.IN_FLIGHT.track_inprogress():  # answers are whole: nothing of one is made after this
+            if environ["PATH_INFO"] == submission.PATH:
+                return submit(environ, start_response)
+            form = forms.answer(environ, start_response)
+            return app(environ, start_response) if form is None else form
 
     return serve
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -44,8 +45,10 @@ def _retire(outbox: Outbox) -> None:
 
 
 def _show(spools: Spools) -> None:
+    since = spools.waiting_since
     metrics.SPOOL_BYTES.set(spools.size)
     metrics.SPOOL_RECORDS.set(sum(spools.records))
+    metrics.SPOOL_OLDEST.set(0 if since is None else max(0, time.time() - since))
 
 
 class Intake:
@@ -59,6 +62,7 @@ class Intake:
         self._wake = threading.Event()
         self._loop = threading.Thread(target=self._run, name="drain", daemon=True)
         metrics.KAFKA_AWAY.set(1)
+        metrics.SPOOL_LIMIT_BYTES.set(spools.limit)
         _show(spools)
 
     @property
@@ -123,6 +127,7 @@ class Intake:
             outbox = self._outbox or self._reconnected()
             while outbox is not None and not self._stop.is_set() and self._drained(outbox):
                 pass
+            _show(self._spools)
             self._wake.wait(RETRY_S)
             self._wake.clear()
             if self._outbox is None:

@@ -23,6 +23,11 @@ COMMENTS = Counter(
 )
 REFUSED = Counter("sipas_survey_refused_total", "Requests answered with an error, by the problem's code", ["code"])
 FLAGGED = Counter("sipas_survey_flagged_total", "Answers stored but kept out of the index, by reason", ["flag"])
+IN_FLIGHT = Gauge(
+    "sipas_survey_requests_in_flight",
+    "Requests that are being answered now; more replicas are needed where it stays high",
+    multiprocess_mode="livesum",
+)
 UNLIMITED = Counter(
     "sipas_survey_unlimited_total", "Answers that the limiter was not asked about, because it is away or slow"
 )
@@ -50,10 +55,28 @@ SPOOL_RECORDS = Gauge(
     "Answers and comments on this machine's disk that Kafka does not have",
     multiprocess_mode="livesum",
 )
+SPOOL_LIMIT_BYTES = Gauge(
+    "sipas_survey_spool_limit_bytes",
+    "Bytes at which the spools are full and answers are refused while Kafka is away",
+    multiprocess_mode="livesum",
+)
+SPOOL_OLDEST = Gauge(
+    "sipas_survey_spool_oldest_seconds",
+    "How long the oldest answer has waited on this machine's disk for Kafka, 0 where none waits",
+    multiprocess_mode="livemax",
+)
 DRAINED = Counter("sipas_survey_drained_total", "Answers and comments that went from the disk to Kafka")
 TORN_BYTES = Counter(
     "sipas_survey_spool_torn_bytes_total", "Bytes of unfinished answers and comments cut from spool files"
 )
+
+# there from the first scrape on: of a series that was not there, a rule does not see that it grew by one
+for _status in ("accepted", "spooled"):
+    COMMENTS.labels(_status)
+    for _via in ("form", "submit", "import"):
+        RESPONSES.labels(_status, _via)
+for _code in ("unavailable", "internal"):
+    REFUSED.labels(_code)
 
 
 def registry() -> CollectorRegistry:

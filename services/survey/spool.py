@@ -65,7 +65,7 @@ class Spool:
         new_name: Callable[[], str] = lambda: f"{time.time_ns():020d}",
     ) -> None:
         self._directory = directory
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._sync = sync
         self._segment_bytes = segment_bytes
         self._new_name = new_name
@@ -92,9 +92,15 @@ class Spool:
         return sum(segment.records for segment in self._segments) - self._head_records
 
     @property
+    def oldest_name(self) -> str | None:
+        """What `new_name` gave for the file with the oldest answer; None where there is none."""
+        segments = self._segments
+        return segments[0].path.name.partition("-")[0] if segments and self.records else None
+
+    @property
     def has_room(self) -> bool:
         """Whether another answer of any size would be taken."""
-        return self._failed is None and self._used + LARGEST <= self._max_bytes
+        return self._failed is None and self._used + LARGEST <= self.max_bytes
 
     @property
     def _used(self) -> int:
@@ -106,8 +112,8 @@ class Spool:
         with self._lock:
             if self._failed is not None:
                 raise SpoolFull(self._failed)
-            if self._used + len(framed) > self._max_bytes:
-                raise SpoolFull(f"{self._used} of {self._max_bytes} bytes are used")
+            if self._used + len(framed) > self.max_bytes:
+                raise SpoolFull(f"{self._used} of {self.max_bytes} bytes are used")
             self._write(framed)
             ticket = self._written
         self._sync_through(ticket)

@@ -53,6 +53,17 @@ class Spools:
         return self.sheets.size + self.comments.size
 
     @property
+    def limit(self) -> int:
+        """Bytes at which either is full."""
+        return self.sheets.max_bytes
+
+    @property
+    def waiting_since(self) -> float | None:
+        """About when the oldest sheet that Kafka does not have came, in Unix time. Of comments nobody is to know."""
+        name = self.sheets.oldest_name
+        return None if name is None else int(name) / 1e9
+
+    @property
     def records(self) -> Counted:
         """How many Kafka does not have yet."""
         return Counted(self.sheets.records, self.comments.records)
