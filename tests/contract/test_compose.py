@@ -1,6 +1,5 @@
 """The images and the compose file say what the code knows, and keep what a data centre may expect of them."""
 
-import os
 import re
 import stat
 import subprocess
@@ -203,7 +202,7 @@ def test_the_env_file_is_made_with_secrets_of_its_own_and_never_overwritten(tmp_
     (tmp_path / ".env.example").write_text(EXAMPLE, encoding="utf-8")
     subprocess.run(["sh", str(script)], check=True, capture_output=True)
     made = dict(re.findall(r"^([A-Z_]+)=(.*)$", (tmp_path / ".env").read_text(encoding="utf-8"), re.MULTILINE))
-    assert stat.S_IMODE(os.stat(tmp_path / ".env").st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert len({made[name] for name in SECRETS}) == len(SECRETS)
     assert all(re.fullmatch(r"[0-9a-f]{64}", made[name]) for name in SECRETS)
     assert {name: value for name, value in made.items() if name not in SECRETS} == {
@@ -232,7 +231,7 @@ def test_published_are_the_survey_and_the_board_and_on_this_machine_only_grafana
         "survey": ["0.0.0.0:8080:8080"],
         "board": ["0.0.0.0:8081:8081"],
         "grafana": ["127.0.0.1:3000:3000"],
-        "mailbox": ["127.0.0.1:8025:8025"],
+        "mail": ["127.0.0.1:8025:8025"],
     }
 
 
@@ -240,7 +239,7 @@ def test_kafka_and_redis_lie_in_a_network_without_a_way_out() -> None:
     assert COMPOSE["networks"]["servers"]["internal"] is True
     for name in ("kafka", "redis", "limiter", "topics"):
         assert CONTAINERS[name]["networks"] == ["servers"], name
-    for name in ("prometheus", "alertmanager", "grafana", "mailbox"):
+    for name in ("prometheus", "alertmanager", "grafana", "mail"):
         assert CONTAINERS[name]["networks"] == ["outside"], name
 
 

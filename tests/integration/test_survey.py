@@ -342,7 +342,9 @@ def test_a_namespace_of_another_time_zone_ends_it(kafka: KafkaServer, tmp_path: 
     assert "SIPAS_TIMEZONE" in ended.stderr
 
 
-def test_until_the_namespace_is_set_up_it_lives_waits_and_says_why(kafka: KafkaServer, tmp_path: Path, namespace: str) -> None:
+def test_until_the_namespace_is_set_up_it_lives_waits_and_says_why(
+    kafka: KafkaServer, tmp_path: Path, namespace: str
+) -> None:
     waiting = Survey(kafka.bootstrap, namespace, tmp_path)
     with pytest.raises(TimeoutError):
         waiting.start(timeout_s=5)

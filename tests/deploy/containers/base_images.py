@@ -4,7 +4,7 @@
 
 Only what the store does not hold is made: pull the public images into it first, and nothing is. The names and tags are
 those that the Dockerfile and the compose file ask for; the programs in them are Debian's, so older or newer ones.
-Needs root, podman, debootstrap, and Kafka's jars (`make setup`). Mirror, certificates and pip's index are the machine's.
+Needs root, podman, debootstrap, and Kafka's jars (`make setup`). Mirror, certificates and index are the machine's.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.deploy.containers.podman import ROOT, environment, has_image, podman
 BASES = Path(__file__).with_name("bases")
 DEBIAN = "localhost/sipas-test-debian:bookworm"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-UNAVAILABLE = ("grafana", "mailbox")
+UNAVAILABLE = ("grafana", "mail")
 """Services of the compose file whose programs Debian does not have."""
 
 

@@ -1,4 +1,4 @@
-"""podman with a store of its own under `.local/containers`, so that neither its settings nor its images are the machine's.
+"""podman with settings and a store of its own under `.local/containers`: neither is the machine's.
 
 No daemon and no systemd are needed: what podman leaves to systemd, the timer of health checks, `is_healthy` does.
 """
