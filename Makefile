@@ -28,7 +28,7 @@ test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium includ
 	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 test-deploy: setup ## images, compose file and what watches it, for real (needs root, podman, debootstrap; minutes)
-	@deploy/local/require.sh podman debootstrap
+	@deploy/local/require.sh podman debootstrap >/dev/null
 	@$(BIN)/python -m pytest tests/deploy/containers $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
