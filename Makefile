@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules
+.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -15,7 +15,7 @@ NEEDS := python java maven
 PYTEST_OPTIONS ?=
 UP_OPTIONS ?=
 
-lint test-fast k8s-rules lock: NEEDS := python
+lint test-fast k8s-rules lock sbom: NEEDS := python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
 	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+
+test-deploy: setup ## images, compose file and what watches it, for real (needs root, podman, debootstrap; minutes)
+	@deploy/local/require.sh podman debootstrap >/dev/null
+	@$(BIN)/python -m pytest tests/deploy/containers $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
@@ -47,6 +51,12 @@ lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/mypy
 	@$(BIN)/mypy --explicit-package-bases deploy tests/servers.py tests/conftest.py
 	@$(BIN)/lint-imports
+
+sbom: ## lists what is in each image, CycloneDX, into .local/sbom (needs Python, network)
+	@[ -x .local/sbom/venv/bin/cyclonedx-py ] || { python=$$(deploy/local/require.sh $(NEEDS)) \
+		&& $$python -m venv --clear .local/sbom/venv \
+		&& .local/sbom/venv/bin/pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7.5,<8"; }
+	@deploy/docker/sbom.sh .local/sbom
 
 lock: ## renews requirements.lock from pyproject.toml (needs Python, network)
 	@python=$$(deploy/local/require.sh $(NEEDS)) && $$python -m venv --clear .local/lock-venv

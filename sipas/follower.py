@@ -8,14 +8,15 @@ poll began is read to the end before it is shown, so that a load appears at once
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Generic, Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
-from sipas.broker import Record, Topics, WholeTopicReader
+from sipas.broker import KafkaAway, Record, Topics, WholeTopicReader, WrongTopics
 from sipas.people import People
-from sipas.registry import Item, Registry, read_item
+from sipas.registry import Item, NotSetUp, Registry, known_facts, read_item
 
 
 class Entries(Protocol):
@@ -23,6 +24,8 @@ class Entries(Protocol):
 
     def updated(self, items: Iterable[Item], /) -> Self: ...
 
+
+ASK_AGAIN_S = 0.5
 
 E = TypeVar("E", bound=Entries)
 S = TypeVar("S")
@@ -40,6 +43,31 @@ def read_whole(bootstrap: Sequence[str], topic: str, empty: E) -> E:
         return with_entries(empty, reader.to_end())
     finally:
         reader.close()
+
+
+def registry_at_start(
+    bootstrap: Sequence[str], namespace: str, patience_s: float, waiting: Callable[[str], object]
+) -> Registry:
+    """The registry, once Kafka answers and `sipas topics create` has set the namespace up.
+
+    `waiting` is told why it is not there yet, each reason once. Raises the last one after `patience_s`: `KafkaAway`,
+    `WrongTopics` or `NotSetUp`.
+    """
+    deadline = time.monotonic() + patience_s
+    told = None
+    while True:
+        try:
+            registry = read_whole(bootstrap, Topics(namespace).registry, Registry.fold(()))
+            known_facts(registry.facts, namespace)
+        except (KafkaAway, WrongTopics, NotSetUp) as reason:
+            if time.monotonic() >= deadline:
+                raise
+            if str(reason) != told:
+                told = str(reason)
+                waiting(told)
+            time.sleep(ASK_AGAIN_S)  # servers that start announce nothing
+        else:
+            return registry
 
 
 class Follower(Generic[S]):

@@ -334,6 +334,10 @@ class WrongNamespace(Exception):
     """The settings and the namespace disagree about what can never change."""
 
 
+class NotSetUp(WrongNamespace):
+    """`sipas topics create` has not finished, or never ran: who waits may find it done."""
+
+
 class _HasZone(Protocol):
     @property
     def zone(self) -> ZoneInfo: ...
@@ -342,9 +346,9 @@ class _HasZone(Protocol):
 
 
 def known_facts(facts: NamespaceFacts | None, namespace: str) -> NamespaceFacts:
-    """The facts of a namespace that was set up; raises `WrongNamespace` for another."""
+    """The facts of a namespace that was set up; raises `NotSetUp` for another."""
     if facts is None:
-        raise WrongNamespace(f"namespace {namespace} was never set up; run: sipas topics create")
+        raise NotSetUp(f"namespace {namespace} was never set up; run: sipas topics create")
     return facts
 
 

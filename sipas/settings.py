@@ -340,6 +340,12 @@ class LedgerSettings(KafkaSettings):
     """A part that knows the log and a ledger: verify, dlq, replay, and the services below."""
 
     redis_url: str = _setting("SIPAS_REDIS_URL", "Redis that holds the ledgers", _redis, secret=True)
+    start_wait_s: int = _setting(
+        "SIPAS_START_WAIT_S",
+        "seconds that a service waits at its start for Kafka, for its topics and for Redis, before it gives up",
+        _number(0, 86_400),
+        "300",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,28 @@ from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from sipas.settings import Address
 
 Reasons = list[str]
+SAME_AGAIN_S = 60.0
+MOST_TOLD = 1000
+
+
+class OnceAMinute(logging.Filter):
+    """Of a library that says the same of each of its attempts, several times a second; what differs is all told."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__()
+        self._library = library
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._library):
+            return True
+        words = record.getMessage()
+        if record.created - self._told.get(words, -SAME_AGAIN_S) < SAME_AGAIN_S:
+            return False
+        if len(self._told) >= MOST_TOLD:
+            self._told.clear()
+        self._told[words] = record.created
+        return True
 
 
 def configure_logging(log_format: str) -> None:
@@ -37,6 +59,8 @@ def configure_logging(log_format: str) -> None:
         else structlog.processors.JSONRenderer(serializer=lambda value, **_: json.dumps(value, ensure_ascii=False))
     )
     handler = logging.StreamHandler(sys.stderr)
+    # a name that stands for no address, as that of a container that is stopped, is told twice a second by each client
+    handler.addFilter(OnceAMinute("kafka."))
     final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format == "json":
         final.append(structlog.processors.format_exc_info)

@@ -23,6 +23,15 @@ for tool in "$@"; do
         command -v mvn >/dev/null || missing="$missing
   Maven                     (maven)"
         ;;
+    podman)
+        # runc, and what gives its containers a network with names
+        { command -v podman && command -v runc && command -v iptables; } >/dev/null || missing="$missing
+  podman with runc          (podman buildah runc netavark aardvark-dns iptables uidmap)"
+        ;;
+    debootstrap)
+        command -v debootstrap >/dev/null || missing="$missing
+  debootstrap               (debootstrap)"
+        ;;
     esac
 done
 if [ -n "$missing" ]; then

@@ -13,19 +13,22 @@ from services.aggregator.dead_letters import DeadLetters
 from services.aggregator.generations import LostDecisions, Switches, follow_switches, read_switches
 from services.aggregator.loop import Aggregator
 from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
-from sipas.follower import Follower, read_whole
+from sipas.follower import Follower, registry_at_start
 from sipas.ledger import LedgerAway, Ledgers
-from sipas.registry import Registry, WrongNamespace, check_namespace
+from sipas.registry import WrongNamespace, check_namespace
 from sipas.settings import AggregatorSettings, load_or_exit
 from sipas.telemetry import configure_logging, logger, serve_admin
 
 MAX_RECORDS = 2500
 """At one poll. With 4,000, and 16 MB instead of 4 of fetched bytes, it was no faster and held 50 MB more."""
-REDIS_PATIENCE_S = 60.0
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def _waiting(reason: str) -> None:
+    logger("aggregator").warning("waiting for Kafka and its topics", reason=reason)
 
 
 def compose(
@@ -33,11 +36,11 @@ def compose(
 ) -> tuple[Aggregator, Follower[Switches]]:
     """Check the namespace, make every client. Raises what says why the process cannot start."""
     topics = Topics(settings.namespace)
+    registry = registry_at_start(settings.bootstrap, settings.namespace, settings.start_wait_s, _waiting)
     kafka = Log(settings.bootstrap)
-    registry = read_whole(settings.bootstrap, topics.registry, Registry.fold(()))
     check_namespace(registry.facts, settings, kafka.partition_count(topics.responses))
     ledgers = connect(settings.redis_url, settings.namespace)
-    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    ledgers.wait_until_ready(settings.start_wait_s)
     read_switches(settings.bootstrap, settings.namespace, ledgers)
     switches = follow_switches(settings.bootstrap, settings.namespace)
     switches.start()
@@ -67,6 +70,8 @@ def main(connect: Callable[[str, str], Ledgers] = Ledgers) -> int:
     configure_logging(settings.log_format)
     require_fast_checksums()
     log = logger("aggregator")
+    # process 1 of a container would not hear it otherwise, while it waits for its servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         aggregator, switches = compose(settings, connect)
     except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway, LostDecisions) as reason:

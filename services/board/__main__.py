@@ -7,6 +7,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import os
+import signal
 import sys
 import tempfile
 
@@ -26,6 +27,8 @@ def main() -> int:
     """Check the settings and what they point to, then serve until SIGTERM."""
     settings = load_or_exit(BoardSettings)
     configure_logging(settings.log_format)
+    # process 1 of a container would not hear it otherwise, while it waits for its servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         partitions = check(settings)
     except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:

@@ -32,14 +32,13 @@ from services.board.scores import ScoreBook, with_tables
 from sipas.alert_links import AlertLinks
 from sipas.alert_records import publish_decision
 from sipas.broker import Log, Publisher, Topics, require_fast_checksums
-from sipas.follower import Follower, PeopleFollower, RegistryFollower, read_whole
+from sipas.follower import Follower, PeopleFollower, RegistryFollower, registry_at_start
 from sipas.ledger import LedgerAway, Ledgers
 from sipas.methods import load_methods
-from sipas.registry import Registry, check_namespace
+from sipas.registry import check_namespace
 from sipas.settings import Address, BoardSettings
 from sipas.telemetry import Reasons, admin_app, logger
 
-REDIS_PATIENCE_S = 60.0
 HEAR_S = 3.0
 WATCH_S = 1.0
 STOP_WITHIN_S = 10
@@ -51,15 +50,21 @@ def check(settings: BoardSettings) -> int:
     """The namespace's partitions. Raises `KafkaAway`, `WrongTopics`, `WrongNamespace` or `LedgerAway`."""
     require_fast_checksums()
     topics = Topics(settings.namespace)
+    registry = registry_at_start(
+        settings.bootstrap,
+        settings.namespace,
+        settings.start_wait_s,
+        lambda reason: _log.warning("waiting for Kafka and its topics", reason=reason),
+    )
     kafka = Log(settings.bootstrap)
     try:
         partitions = kafka.partition_count(topics.responses)
     finally:
         kafka.close()
-    check_namespace(read_whole(settings.bootstrap, topics.registry, Registry.fold(())).facts, settings, partitions)
+    check_namespace(registry.facts, settings, partitions)
     ledgers = Ledgers(settings.redis_url, settings.namespace)
     try:
-        ledgers.wait_until_ready(REDIS_PATIENCE_S)
+        ledgers.wait_until_ready(settings.start_wait_s)
     finally:
         ledgers.close()
     return partitions

@@ -31,7 +31,7 @@ from services.notifier.sending import Sender
 from services.notifier.working_time import Calendar
 from sipas.alert_links import AlertLinks
 from sipas.broker import GroupReader, KafkaAway, Log, Publisher, Topics, WrongTopics, require_fast_checksums
-from sipas.follower import Follower, PeopleFollower, RegistryFollower
+from sipas.follower import Follower, PeopleFollower, RegistryFollower, registry_at_start
 from sipas.ledger import LedgerAway, Ledgers
 from sipas.methods import load_methods
 from sipas.registry import WrongNamespace, check_namespace
@@ -39,7 +39,6 @@ from sipas.settings import NotifierSettings, load_or_exit
 from sipas.telemetry import configure_logging, logger, serve_admin
 
 MAX_RECORDS = 500
-REDIS_PATIENCE_S = 60.0
 
 
 class Loop(Protocol):
@@ -68,6 +67,12 @@ def manner_of(settings: NotifierSettings) -> Manner:
 def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follower[Any]]]:
     """Make every client and hand it to who needs it. Raises what says why the process cannot start."""
     topics = Topics(settings.namespace)
+    registry_at_start(
+        settings.bootstrap,
+        settings.namespace,
+        settings.start_wait_s,
+        lambda reason: logger("notifier").warning("waiting for Kafka and its topics", why=reason),
+    )
     kafka = Log(settings.bootstrap)
     registry = RegistryFollower(settings.bootstrap, settings.namespace)
     people = PeopleFollower(settings.bootstrap, settings.namespace)
@@ -77,7 +82,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
     decisions.start()
     check_namespace(registry.newest.facts, settings, kafka.partition_count(topics.tallies))
     ledgers = Ledgers(settings.redis_url, settings.namespace)
-    ledgers.wait_until_ready(REDIS_PATIENCE_S)
+    ledgers.wait_until_ready(settings.start_wait_s)
     publisher = Publisher(settings.bootstrap, client_id="sipas-notifier")
     judge = Judge(
         namespace=settings.namespace,
@@ -138,6 +143,8 @@ def main() -> int:
     settings = load_or_exit(NotifierSettings)
     configure_logging(settings.log_format)
     require_fast_checksums()
+    # process 1 of a container would not hear it otherwise, while it waits for its servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         judge, courier, followers = compose(settings)
     except (KafkaAway, WrongTopics, WrongNamespace, LedgerAway) as reason:

@@ -29,7 +29,7 @@ from services.survey.tokens import FormTokens
 from sipas.broker import Log, Publisher, Topics, require_fast_checksums
 from sipas.follower import RegistryFollower
 from sipas.methods import load_methods
-from sipas.registry import Registry, WrongNamespace, check_namespace
+from sipas.registry import NotSetUp, Registry, WrongNamespace, check_namespace
 from sipas.settings import SurveySettings
 from sipas.telemetry import Reasons, logger
 
@@ -131,10 +131,10 @@ class Worker:
         while True:
             try:
                 self._follower = self._checked_follower()
-            except WrongNamespace as reason:
-                _log.critical("wrong namespace", reason=str(reason))
-                os._exit(WRONG_NAMESPACE)
             except Exception as reason:  # noqa: BLE001 - whatever Kafka's client raises while Kafka comes and goes
+                if isinstance(reason, WrongNamespace) and not isinstance(reason, NotSetUp):
+                    _log.critical("wrong namespace", reason=str(reason))
+                    os._exit(WRONG_NAMESPACE)
                 if str(reason) != self._waiting_for:
                     _log.warning("the registry could not be read", reason=str(reason))
                 self._waiting_for = str(reason)
@@ -163,10 +163,14 @@ class Worker:
         settings = self._settings
         follower = RegistryFollower(settings.bootstrap, settings.namespace)
         follower.start()
-        log = Log(settings.bootstrap)
         try:
-            partitions = log.partition_count(Topics(settings.namespace).responses)
-        finally:
-            log.close()
-        check_namespace(follower.newest.facts, settings, partitions)
+            log = Log(settings.bootstrap)
+            try:
+                partitions = log.partition_count(Topics(settings.namespace).responses)
+            finally:
+                log.close()
+            check_namespace(follower.newest.facts, settings, partitions)
+        except Exception:
+            follower.close()
+            raise
         return follower

@@ -279,7 +279,7 @@ def test_a_namespace_that_was_never_set_up_or_has_another_time_zone_is_refused_a
 ) -> None:
     never = stack.aggregator("never")
     assert never.env is not None
-    never.env["SIPAS_NAMESPACE"] = "never-made"
+    never.env |= {"SIPAS_NAMESPACE": "never-made", "SIPAS_START_WAIT_S": "0"}
     never.start()
     assert never.wait(30) == 1
     assert "sipas topics create" in never.log

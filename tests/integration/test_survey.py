@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from deploy.local.programs import HOST
-from sipas.broker import partition_of
+from sipas.broker import Log, partition_of
 from tests.servers import KafkaServer, wait_until
 from tests.survey_page import Page
 from tests.survey_stack import (
@@ -342,7 +342,9 @@ def test_a_namespace_of_another_time_zone_ends_it(kafka: KafkaServer, tmp_path: 
     assert "SIPAS_TIMEZONE" in ended.stderr
 
 
-def test_without_topics_it_lives_waits_and_says_why(kafka: KafkaServer, tmp_path: Path, namespace: str) -> None:
+def test_until_the_namespace_is_set_up_it_lives_waits_and_says_why(
+    kafka: KafkaServer, tmp_path: Path, namespace: str
+) -> None:
     waiting = Survey(kafka.bootstrap, namespace, tmp_path)
     with pytest.raises(TimeoutError):
         waiting.start(timeout_s=5)
@@ -351,6 +353,13 @@ def test_without_topics_it_lives_waits_and_says_why(kafka: KafkaServer, tmp_path
         assert waiting.admin("/livez").status == 200
         refused = waiting.submit(GOOD)
         assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
+        # the topics job is half done: they are there, what was settled for ever is not
+        log = Log([kafka.bootstrap])
+        log.create(namespace, partitions=3, replication=1)
+        log.close()
+        wait_until(lambda: waiting_says(waiting, "never set up"), what="the survey to see the topics")
+        set_up_namespace(kafka.bootstrap, namespace, small_registry())
+        wait_until(lambda: waiting.submit(GOOD).status == 202, what="the survey to take an answer")
 
 
 def waiting_says(survey: Survey, words: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from sipas.settings import Address
-from sipas.telemetry import configure_logging, logger, serve_admin
+from sipas.telemetry import OnceAMinute, configure_logging, logger, serve_admin
 
 
 @pytest.fixture
@@ -69,3 +69,26 @@ def test_a_log_line_is_one_json_object_with_its_fields(root_logger: None, capsys
     ours, theirs = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (ours["event"], ours["partition"], ours["level"], ours["logger"]) == ("đã xảy ra", 3, "warning", "sở")
     assert (theirs["event"], theirs["logger"]) == ("theirs", "library")
+
+
+def test_what_kafkas_client_says_of_each_attempt_is_told_once_a_minute(
+    root_logger: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("json")
+    client, ours = logging.getLogger("kafka.net"), logging.getLogger("services")
+    for _ in range(3):
+        client.error("no address")
+        ours.error("said each time")
+    client.error("another fault")
+    told = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["no address", *["said each time"] * 3, "another fault"]
+
+
+def test_what_kafkas_client_says_is_told_again_a_minute_later() -> None:
+    once = OnceAMinute("kafka.")
+    record = logging.makeLogRecord({"name": "kafka.net", "msg": "no address", "created": 1000.0})
+    assert once.filter(record)
+    record.created = 1059.0
+    assert not once.filter(record)
+    record.created = 1060.0
+    assert once.filter(record)
