@@ -27,6 +27,7 @@ from kafka.admin import NewTopic
 from kafka.partitioner import murmur2
 from kafka.protocol.consumer import OffsetSpec
 
+from sipas.bootstrap import Access, Bootstrap
 from sipas.events import Headers
 
 POLL_S = 0.5
@@ -45,11 +46,38 @@ class KafkaAway(Exception):
     """No broker answered."""
 
 
+class KafkaRefuses(KafkaAway):
+    """The brokers know no such user with this password, or do not let the user do this. Needs a person."""
+
+
+REFUSALS = (kafka_errors.AuthorizationError, kafka_errors.SaslAuthenticationFailedError)
+
+
+def _options(bootstrap: Sequence[str]) -> dict[str, Any]:
+    """What every client takes: where the brokers are, how to log in, how long to look for them."""
+    access = bootstrap.access if isinstance(bootstrap, Bootstrap) else Access()
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(bootstrap),
+        "bootstrap_timeout_ms": CONNECT_MS,
+        "security_protocol": access.protocol,
+    }
+    if access.logs_in:
+        options |= {
+            "sasl_mechanism": access.mechanism,
+            "sasl_plain_username": access.username,
+            "sasl_plain_password": access.password,
+        }
+    if access.encrypts and access.ca_file is not None:
+        options["ssl_cafile"] = str(access.ca_file)
+    return options
+
+
 class _Asking:
     """Around a question to the brokers: where none answers it, `KafkaAway`. What one did answer is raised as it is."""
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._where = ", ".join(bootstrap)
+        self._who = bootstrap.access.username if isinstance(bootstrap, Bootstrap) else ""
 
     def __enter__(self) -> None:
         return None
@@ -57,6 +85,10 @@ class _Asking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, REFUSALS):
+            raise KafkaRefuses(
+                f"Kafka at {self._where} refuses {self._who or 'whoever has no name'}: {error}"
+            ) from error
         # a request that timed out is filed under answers, but the client says it by itself
         answered = isinstance(error, kafka_errors.BrokerResponseError) and not isinstance(
             error, kafka_errors.RequestTimedOutError
@@ -143,9 +175,7 @@ class Log:
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._asking = _Asking(bootstrap)
         with self._asking:
-            self._admin = KafkaAdminClient(
-                bootstrap_servers=list(bootstrap), client_id="sipas-log", bootstrap_timeout_ms=CONNECT_MS
-            )
+            self._admin = KafkaAdminClient(client_id="sipas-log", **_options(bootstrap))
 
     def close(self) -> None:
         self._admin.close()
@@ -249,7 +279,7 @@ class Publisher:
         delivery_ms = int(delivery_timeout_s * 1000)
         with _Asking(bootstrap):
             self._producer = KafkaProducer(
-                bootstrap_servers=list(bootstrap),
+                **_options(bootstrap),
                 client_id=client_id,
                 acks="all",
                 enable_idempotence=True,
@@ -257,7 +287,6 @@ class Publisher:
                 delivery_timeout_ms=delivery_ms,
                 request_timeout_ms=max(1000, delivery_ms - linger_ms - 500),
                 max_block_ms=delivery_ms,
-                bootstrap_timeout_ms=CONNECT_MS,
             )
 
     def send(
@@ -326,11 +355,10 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
     """
     with _Asking(bootstrap):
         producer = KafkaProducer(
-            bootstrap_servers=list(bootstrap),
+            **_options(bootstrap),
             transactional_id=transaction,
             acks="all",
             enable_idempotence=True,
-            bootstrap_timeout_ms=CONNECT_MS,
         )
     try:
         try:
@@ -356,10 +384,9 @@ def _wait_until_readable(bootstrap: Sequence[str], ends: Mapping[TopicPartition,
     """A commit is acknowledged before its marker stands in the log: who reads at once would see nothing of it."""
     with _Asking(bootstrap):
         consumer = KafkaConsumer(
-            bootstrap_servers=list(bootstrap),
+            **_options(bootstrap),
             group_id=None,
             isolation_level="read_committed",
-            bootstrap_timeout_ms=CONNECT_MS,
         )
         with closing(consumer):
             deadline = time.monotonic() + READABLE_S
@@ -430,7 +457,7 @@ class GroupReader:
         self._asking = _Asking(bootstrap)
         with self._asking:
             self._consumer = KafkaConsumer(
-                bootstrap_servers=list(bootstrap),
+                **_options(bootstrap),
                 client_id=group,
                 group_id=group,
                 enable_auto_commit=False,
@@ -441,7 +468,6 @@ class GroupReader:
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 3,
                 partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
-                bootstrap_timeout_ms=CONNECT_MS,
             )
         self._assignments.consumer = self._consumer
         self._consumer.subscribe(topics=list(topics), listener=self._assignments)
@@ -506,14 +532,13 @@ class WholeTopicReader:
         self._asking = _Asking(bootstrap)
         with self._asking:
             self._consumer = KafkaConsumer(
-                bootstrap_servers=list(bootstrap),
+                **_options(bootstrap),
                 client_id="sipas-reader",
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 max_poll_records=5000,
-                bootstrap_timeout_ms=CONNECT_MS,
             )
         try:
             self._tps = self._begin(topic, partitions)

@@ -130,8 +130,8 @@ class Server(BaseApplication):  # type: ignore[misc]
                 scores=lambda: scores.newest,
                 leading=Leading(
                     people=lambda: people.newest,
-                    links=AlertLinks(settings.link_secret),
-                    nonces=FormNonces(settings.link_secret),
+                    links=AlertLinks(settings.link_secrets),
+                    nonces=FormNonces(settings.link_secrets),
                     decide=lambda event: publish_decision(
                         publisher, settings.namespace, event, service="board", at=event.at
                     ),
