@@ -53,7 +53,7 @@ class KafkaRefuses(KafkaAway):
 REFUSALS = (kafka_errors.AuthorizationError, kafka_errors.SaslAuthenticationFailedError)
 
 
-def _options(bootstrap: Sequence[str]) -> dict[str, Any]:
+def client_options(bootstrap: Sequence[str]) -> dict[str, Any]:
     """What every client takes: where the brokers are, how to log in, how long to look for them."""
     access = bootstrap.access if isinstance(bootstrap, Bootstrap) else Access()
     options: dict[str, Any] = {
@@ -175,7 +175,7 @@ class Log:
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._asking = _Asking(bootstrap)
         with self._asking:
-            self._admin = KafkaAdminClient(client_id="sipas-log", **_options(bootstrap))
+            self._admin = KafkaAdminClient(client_id="sipas-log", **client_options(bootstrap))
 
     def close(self) -> None:
         self._admin.close()
@@ -279,7 +279,7 @@ class Publisher:
         delivery_ms = int(delivery_timeout_s * 1000)
         with _Asking(bootstrap):
             self._producer = KafkaProducer(
-                **_options(bootstrap),
+                **client_options(bootstrap),
                 client_id=client_id,
                 acks="all",
                 enable_idempotence=True,
@@ -355,7 +355,7 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
     """
     with _Asking(bootstrap):
         producer = KafkaProducer(
-            **_options(bootstrap),
+            **client_options(bootstrap),
             transactional_id=transaction,
             acks="all",
             enable_idempotence=True,
@@ -384,7 +384,7 @@ def _wait_until_readable(bootstrap: Sequence[str], ends: Mapping[TopicPartition,
     """A commit is acknowledged before its marker stands in the log: who reads at once would see nothing of it."""
     with _Asking(bootstrap):
         consumer = KafkaConsumer(
-            **_options(bootstrap),
+            **client_options(bootstrap),
             group_id=None,
             isolation_level="read_committed",
         )
@@ -457,7 +457,7 @@ class GroupReader:
         self._asking = _Asking(bootstrap)
         with self._asking:
             self._consumer = KafkaConsumer(
-                **_options(bootstrap),
+                **client_options(bootstrap),
                 client_id=group,
                 group_id=group,
                 enable_auto_commit=False,
@@ -532,7 +532,7 @@ class WholeTopicReader:
         self._asking = _Asking(bootstrap)
         with self._asking:
             self._consumer = KafkaConsumer(
-                **_options(bootstrap),
+                **client_options(bootstrap),
                 client_id="sipas-reader",
                 group_id=None,
                 enable_auto_commit=False,

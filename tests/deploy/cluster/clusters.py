@@ -17,11 +17,18 @@ NODE_TIMEOUT_MS = 3_000
 """A primary that is silent for so long is replaced (Redis's own default is 15,000)."""
 
 
+class KafkaNode(KafkaServer):
+    """One of several; a busy machine takes its time to start three."""
+
+    def start(self, timeout_s: float = 300) -> Self:
+        return super().start(timeout_s)
+
+
 class KafkaCluster:
     """Three nodes, each broker and controller; everything has three copies, of which two must have a record."""
 
     def __init__(self, directory: Path) -> None:
-        self.nodes = [KafkaServer(directory / f"kafka-{number}") for number in (1, 2, 3)]
+        self.nodes = [KafkaNode(directory / f"kafka-{number}") for number in (1, 2, 3)]
         voters = ",".join(f"{number}@{HOST}:{node.controller_port}" for number, node in enumerate(self.nodes, 1))
         for number, node in enumerate(self.nodes, 1):
             node.command = [word.replace("-Xmx512m", "-Xmx256m") for word in node.command]
@@ -54,7 +61,7 @@ class KafkaCluster:
                 node.start_without_waiting()
                 stack.callback(node.kill)
             for node in self.nodes:
-                wait_until(node.ready, 120, f"broker {node.port}")
+                wait_until(node.ready, 300, f"broker {node.port}")
             stack.pop_all()
         return self
 
@@ -150,6 +157,15 @@ class RedisCluster:
 
     def primaries(self) -> list[RedisNode]:
         return [node for node in self.nodes if node.alive and "role:master" in node.ask("INFO", "replication")]
+
+    def primary_of(self, key: str) -> RedisNode:
+        """Whoever serves the key now; every other sends its client there."""
+        [found] = [
+            node
+            for node in self.primaries()
+            if not ask_redis(node.port, "EXISTS", key).startswith((b"-MOVED", b"-CLUSTERDOWN"))
+        ]
+        return found
 
     def answers(self) -> bool:
         """Whether every slot has a primary that serves."""

@@ -33,6 +33,7 @@ def stack(tmp_path: Path, brokers: KafkaCluster, nodes: RedisCluster, namespace:
     made.close()
 
 
+@pytest.mark.timeout(1500)
 def test_every_answer_counts_once_while_brokers_and_redis_primaries_are_killed(
     stack: AggregatorStack, brokers: KafkaCluster, nodes: RedisCluster
 ) -> None:
