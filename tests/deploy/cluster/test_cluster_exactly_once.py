@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sipas.broker import Publisher
-from tests.deploy.cluster.clusters import KafkaCluster, RedisCluster
+from tests.deploy.cluster.clusters import PATIENCE_S, KafkaCluster, RedisCluster
 from tests.integration.aggregator_stack import AggregatorStack
 from tests.integration.answers import make_answers
 from tests.servers import Program, wait_until
@@ -63,7 +63,7 @@ def test_every_answer_counts_once_while_brokers_and_redis_primaries_are_killed(
                     one.start()
             return condition()
 
-        wait_until(supervised, 180, what)
+        wait_until(supervised, PATIENCE_S, what)
 
     def heal(broker: Program | None, primary: Program | None) -> None:
         if primary is not None:

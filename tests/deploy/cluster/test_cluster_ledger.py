@@ -6,7 +6,7 @@ import pytest
 
 from deploy.local.programs import HOST
 from sipas.ledger import LedgerAway, Ledgers, Place, Slot, Writes
-from tests.deploy.cluster.clusters import RedisCluster
+from tests.deploy.cluster.clusters import PATIENCE_S, RedisCluster
 from tests.servers import wait_until
 
 
@@ -31,7 +31,7 @@ def test_a_commit_that_meets_a_dead_primary_lands_once_on_the_next_one(nodes: Re
     assert position == {"next_offset": "2"}
     assert sheets == b"2"
     killed.start()
-    wait_until(nodes.whole, 60, "the old primary to follow")
+    wait_until(nodes.whole, PATIENCE_S, "the old primary to follow")
 
 
 def test_whoever_has_no_patience_is_told_at_once_and_served_after_the_failover(
@@ -46,12 +46,12 @@ def test_whoever_has_no_patience_is_told_at_once_and_served_after_the_failover(
         page.hashes([slot.key("position")])
     with pytest.raises(LedgerAway):
         page.values([Place(slot.key("position"), "next_offset")])
-    wait_until(nodes.answers, 60, "a replica to be promoted")
+    wait_until(nodes.answers, PATIENCE_S, "a replica to be promoted")
     page.wait_until_ready(30)
     assert page.hashes([slot.key("position")]) == [{"next_offset": "0"}]
     page.close()
     killed.start()
-    wait_until(nodes.whole, 60, "the old primary to follow")
+    wait_until(nodes.whole, PATIENCE_S, "the old primary to follow")
 
 
 def test_a_dead_replica_is_missed_by_nobody(nodes: RedisCluster, namespace: str) -> None:
@@ -61,18 +61,18 @@ def test_a_dead_replica_is_missed_by_nobody(nodes: RedisCluster, namespace: str)
     ledgers.wait_until_ready(0)
     ledgers.close()
     replica.start()
-    wait_until(nodes.whole, 60, "the replica to follow again")
+    wait_until(nodes.whole, PATIENCE_S, "the replica to follow again")
 
 
 def test_a_client_starts_while_the_node_that_it_is_told_first_is_down(nodes: RedisCluster, namespace: str) -> None:
     first, *others = nodes.nodes
     first.kill()
-    wait_until(nodes.answers, 60, "its slots to be served")
+    wait_until(nodes.answers, PATIENCE_S, "its slots to be served")
     ledgers = Ledgers("redis+cluster://" + ",".join(f"{HOST}:{node.port}" for node in (first, *others)), namespace)
     ledgers.wait_until_ready(10)
     ledgers.close()
     first.start()
-    wait_until(nodes.whole, 60, "it to be back")
+    wait_until(nodes.whole, PATIENCE_S, "it to be back")
 
 
 def test_while_no_node_answers_a_start_says_so(namespace: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.cluster.clusters import KafkaCluster, RedisCluster
+from tests.deploy.cluster.clusters import PATIENCE_S, KafkaCluster, RedisCluster
 from tests.integration.test_notifier import Stack, today, vi
 from tests.servers import wait_until
 
@@ -30,7 +30,7 @@ def test_a_fall_is_told_once_while_the_ledgers_primary_and_a_broker_are_killed(
     with ExitStack() as ending:
         ending.enter_context(notifier)
         day = stack.tell_usual(today() - timedelta(days=63), 60)
-        wait_until(stack.is_settled, 120, "the usual days to be judged")
+        wait_until(stack.is_settled, PATIENCE_S, "the usual days to be judged")
         primary = nodes.primary_of(f"{stack.namespace}:{ledger}:position")
         broker = brokers.nodes[len(ledger) % 3]
         primary.kill()
@@ -43,15 +43,15 @@ def test_a_fall_is_told_once_while_the_ledgers_primary_and_a_broker_are_killed(
             return vi("confirmed") in stack.mailbox.subjects()
 
         # the test is the aggregator here, and it too has to find another leader
-        wait_until(lambda: brokers.leads_nothing(stack.topics.tallies, broker), 60, "others to lead")
+        wait_until(lambda: brokers.leads_nothing(stack.topics.tallies, broker), PATIENCE_S, "others to lead")
         stack.tell_fall(day, 4)
-        wait_until(mailed, 120, "the fall to be told")
-        wait_until(nodes.answers, 60, "a replica to be promoted")
+        wait_until(mailed, PATIENCE_S, "the fall to be told")
+        wait_until(nodes.answers, PATIENCE_S, "a replica to be promoted")
         primary.start()
         broker.start()
-        wait_until(nodes.whole, 60, "the old primary to follow")
-        wait_until(lambda: brokers.whole(stack.topics.tallies), 120, "every copy to be up to date")
-        wait_until(lambda: mailed() and stack.is_settled(), 120, "all to be told")
+        wait_until(nodes.whole, PATIENCE_S, "the old primary to follow")
+        wait_until(lambda: brokers.whole(stack.topics.tallies), PATIENCE_S, "every copy to be up to date")
+        wait_until(lambda: mailed() and stack.is_settled(), PATIENCE_S, "all to be told")
     for person in ("vi@tinhmau.example", "en@tinhmau.example"):
         told = Counter(stack.mailbox.subjects(person))
         assert set(told.values()) == {1}, told

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.programs import ROOT
 from sipas.broker import Topics
-from tests.deploy.cluster.clusters import KafkaCluster, RedisCluster
+from tests.deploy.cluster.clusters import PATIENCE_S, KafkaCluster, RedisCluster
 from tests.integration.test_board_process import Service
 from tests.servers import free_port, wait_until
 from tests.survey_stack import OPEN, SUBMIT_KEY, Survey, set_up_namespace, sheets, small_registry
@@ -58,13 +58,13 @@ def test_every_answer_is_taken_and_counted_once_while_a_broker_is_killed(
             one.start()
         for broker in brokers.nodes:
             before = len(taken)
-            wait_until(lambda before=before: len(taken) > before + 20, 60, "answers to be taken")
+            wait_until(lambda before=before: len(taken) > before + 20, PATIENCE_S, "answers to be taken")
             broker.kill()
-            wait_until(lambda broker=broker: brokers.leads_nothing(topic, broker), 60, "others to lead")
+            wait_until(lambda broker=broker: brokers.leads_nothing(topic, broker), PATIENCE_S, "others to lead")
             before = len(taken)
-            wait_until(lambda before=before: len(taken) > before + 20, 60, "answers to be taken without it")
+            wait_until(lambda before=before: len(taken) > before + 20, PATIENCE_S, "answers to be taken without it")
             broker.start()
-            wait_until(lambda: brokers.whole(topic), 120, "every copy to be up to date")
+            wait_until(lambda: brokers.whole(topic), PATIENCE_S, "every copy to be up to date")
         stopping.set()
         for one in citizens:
             one.join(30)
@@ -75,8 +75,8 @@ def test_every_answer_is_taken_and_counted_once_while_a_broker_is_killed(
             120,
             "the spool to be empty",
         )
-        wait_until(lambda: aggregator.alive or aggregator.start(), 60, "the aggregator to run")
-        wait_until(lambda: counted(survey, settings) == len(taken), 120, "each answer to be counted once")
+        wait_until(lambda: aggregator.alive or aggregator.start(), PATIENCE_S, "the aggregator to run")
+        wait_until(lambda: counted(survey, settings) == len(taken), PATIENCE_S, "each answer to be counted once")
 
 
 def counted(survey: Survey, settings: dict[str, str]) -> int:
