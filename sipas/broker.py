@@ -12,6 +12,7 @@ Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -86,15 +87,51 @@ class _Asking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, REFUSALS):
-            raise KafkaRefuses(
-                f"Kafka at {self._where} refuses {self._who or 'whoever has no name'}: {error}"
-            ) from error
+            raise self.refusal(error) from error
         # a request that timed out is filed under answers, but the client says it by itself
         answered = isinstance(error, kafka_errors.BrokerResponseError) and not isinstance(
             error, kafka_errors.RequestTimedOutError
         )
         if isinstance(error, kafka_errors.KafkaError) and not answered:
             raise KafkaAway(f"no Kafka broker answers at {self._where}: {error}") from error
+
+    def refusal(self, error: BaseException) -> KafkaRefuses:
+        return KafkaRefuses(f"Kafka at {self._where} refuses {self._who or 'whoever has no name'}: {error}")
+
+
+class _Connecting(_Asking):
+    """Around the making of a client, which tells why no broker let it in only to its log, and then is out of time."""
+
+    def __enter__(self) -> None:
+        self._heard = _Heard()
+        _CONNECTIONS.addHandler(self._heard)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _CONNECTIONS.removeHandler(self._heard)
+        reason = self._heard.reason
+        if isinstance(error, kafka_errors.KafkaError) and isinstance(reason, REFUSALS):
+            raise self.refusal(reason) from error
+        if isinstance(error, kafka_errors.KafkaTimeoutError) and reason is not None:
+            raise KafkaAway(f"no Kafka broker answers at {self._where}: {reason}") from error
+        super().__exit__(kind, error, trace)
+
+
+_CONNECTIONS = logging.getLogger("kafka.net.manager")
+
+
+class _Heard(logging.Handler):
+    """Keeps the newest error that was logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reason: Exception | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for said in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(said, Exception):
+                self.reason = said
 
 
 class WrongTopics(Exception):
@@ -174,7 +211,7 @@ class Log:
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._asking = _Asking(bootstrap)
-        with self._asking:
+        with _Connecting(bootstrap):
             self._admin = KafkaAdminClient(client_id="sipas-log", **client_options(bootstrap))
 
     def close(self) -> None:
@@ -277,7 +314,7 @@ class Publisher:
     ) -> None:
         self._wait_s = delivery_timeout_s + 1.0
         delivery_ms = int(delivery_timeout_s * 1000)
-        with _Asking(bootstrap):
+        with _Connecting(bootstrap):
             self._producer = KafkaProducer(
                 **client_options(bootstrap),
                 client_id=client_id,
@@ -353,7 +390,7 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
 
     Raises `KafkaAway` or `PublishFailed`.
     """
-    with _Asking(bootstrap):
+    with _Connecting(bootstrap):
         producer = KafkaProducer(
             **client_options(bootstrap),
             transactional_id=transaction,
@@ -382,7 +419,7 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
 
 def _wait_until_readable(bootstrap: Sequence[str], ends: Mapping[TopicPartition, int]) -> None:
     """A commit is acknowledged before its marker stands in the log: who reads at once would see nothing of it."""
-    with _Asking(bootstrap):
+    with _Connecting(bootstrap):
         consumer = KafkaConsumer(
             **client_options(bootstrap),
             group_id=None,
@@ -455,7 +492,7 @@ class GroupReader:
 
         self._assignments = _Assignments()
         self._asking = _Asking(bootstrap)
-        with self._asking:
+        with _Connecting(bootstrap):
             self._consumer = KafkaConsumer(
                 **client_options(bootstrap),
                 client_id=group,
@@ -473,12 +510,15 @@ class GroupReader:
         self._consumer.subscribe(topics=list(topics), listener=self._assignments)
 
     def poll(self, timeout_s: float = POLL_S) -> dict[Partition, list[Record]]:
-        """Records by partition. Errors of the log (position out of range, …) are raised."""
+        """Records by partition. Errors of the log (position out of range, …) are raised, and `KafkaRefuses`."""
         # A join that goes on when a poll runs out of time is forgotten where newer metadata was its reason: the
         # broker counts us in, and no partition ever comes. Measured: 1 start in 20 on a busy machine.
         if self._consumer._coordinator.rejoining:  # noqa: SLF001
             self._consumer._coordinator.request_rejoin()  # noqa: SLF001
-        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except REFUSALS as error:
+            raise self._asking.refusal(error) from error
         return {Partition(*tp): records for tp, records in polled.items()}
 
     def take_assigned(self) -> set[Partition]:
@@ -530,7 +570,7 @@ class WholeTopicReader:
     def __init__(self, bootstrap: Sequence[str], topic: str, partitions: Iterable[int] | None = None) -> None:
         """Raises `KafkaAway` or `WrongTopics`."""
         self._asking = _Asking(bootstrap)
-        with self._asking:
+        with _Connecting(bootstrap):
             self._consumer = KafkaConsumer(
                 **client_options(bootstrap),
                 client_id="sipas-reader",
@@ -574,12 +614,14 @@ class WholeTopicReader:
         with self._asking:
             ends = self._consumer.end_offsets(self._tps)
         while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
-            for records in self._consumer.poll(timeout_ms=200).values():
-                yield from records
+            yield from self.poll(0.2)
 
     def poll(self, timeout_s: float = POLL_S) -> list[Record]:
-        """What came since, at most `timeout_s` later."""
-        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        """What came since, at most `timeout_s` later. Raises `KafkaRefuses`."""
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except REFUSALS as error:
+            raise self._asking.refusal(error) from error
         return [record for records in polled.values() for record in records]
 
     def position(self, partition: int) -> int:
