@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast lint lock bench clean
+.PHONY: help setup up test test-cluster test-fast lint lock bench clean
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -25,10 +25,13 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
 
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
+
+test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git; 2 GB)
+	@$(BIN)/python -m pytest tests/deploy/cluster tests/deploy/security --timeout=3600 $(PYTEST_OPTIONS)
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .

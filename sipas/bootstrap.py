@@ -39,3 +39,7 @@ class Bootstrap(tuple[str, ...]):  # noqa: SLOT001 - Python allows a tuple none
         made = super().__new__(cls, addresses)
         made.access = access
         return made
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...], Access]]:
+        # a replay gives it to processes of its own
+        return type(self), (tuple(self), self.access)

@@ -1,6 +1,7 @@
 """Settings: everything that is wrong in one message, nothing silent, secrets never shown."""
 
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import fields
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipas import settings
-from sipas.bootstrap import Access
+from sipas.bootstrap import Access, Bootstrap
 from sipas.settings import Address, AggregatorSettings, NotifierSettings, SettingsError, SurveySettings, load
 
 RIGHT = {
@@ -90,6 +91,12 @@ def test_a_log_in_to_kafka_is_taken_with_the_addresses(tmp_path: Path) -> None:
         protocol="SASL_SSL", mechanism="SCRAM-SHA-512", username="survey", password="p", ca_file=authority
     )
     assert "'p'" not in repr(found.access)
+
+
+def test_a_log_in_goes_with_the_addresses_into_another_process() -> None:
+    given = Bootstrap(["127.0.0.1:9092"], Access(protocol="SASL_SSL", username="operator", password="p"))
+    found = pickle.loads(pickle.dumps(given))
+    assert (found, found.access) == (given, given.access)
 
 
 CONTRADICTIONS = [
