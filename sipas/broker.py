@@ -77,8 +77,10 @@ class _Asking:
     """Around a question to the brokers: where none answers it, `KafkaAway`. What one did answer is raised as it is."""
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
-        self._where = ", ".join(bootstrap)
-        self._who = bootstrap.access.username if isinstance(bootstrap, Bootstrap) else ""
+        access = bootstrap.access if isinstance(bootstrap, Bootstrap) else Access()
+        self._who = access.username or "whoever has no name"
+        way = f" ({access.protocol}{' as ' + access.username if access.logs_in else ''})"
+        self._where = ", ".join(bootstrap) + (way if access != Access() else "")
 
     def __enter__(self) -> None:
         return None
@@ -96,7 +98,7 @@ class _Asking:
             raise KafkaAway(f"no Kafka broker answers at {self._where}: {error}") from error
 
     def refusal(self, error: BaseException) -> KafkaRefuses:
-        return KafkaRefuses(f"Kafka at {self._where} refuses {self._who or 'whoever has no name'}: {error}")
+        return KafkaRefuses(f"Kafka at {self._where} refuses {self._who}: {error}")
 
 
 class _Connecting(_Asking):
@@ -122,7 +124,7 @@ _CONNECTIONS = logging.getLogger("kafka.net.manager")
 
 
 class _Heard(logging.Handler):
-    """Keeps the newest error that was logged."""
+    """Keeps the newest error that was logged; a refusal before all others, which often end in a closed connection."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -130,7 +132,7 @@ class _Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         for said in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(said, Exception):
+            if isinstance(said, Exception) and not isinstance(self.reason, REFUSALS):
                 self.reason = said
 
 

@@ -1,5 +1,6 @@
 """Every service is a user of its own on Kafka: what it needs is allowed, everything else refused, by a real broker."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -37,15 +38,13 @@ def test_a_user_may_do_what_its_file_says_and_nothing_else(provinces_kafka: Secu
     operator.close()
     found: dict[str, dict[str, set[str]]] = {}
     for user in SERVICES:
-        publisher = Publisher(provinces_kafka.login(user), delivery_timeout_s=5)
         found[user] = {
             kind: {
                 *(["Read"] if may_read(provinces_kafka, user, topic) else []),
-                *(["Write"] if may_write(publisher, topic) else []),
+                *(["Write"] if may_write(provinces_kafka, user, topic) else []),
             }
             for kind, topic in topics.items()
         }
-        publisher.close()
     wanted = {
         user: {kind: set(RULES[user]["topics"].get(kind, ())) - {"Describe"} for kind in topics} for user in SERVICES
     }
@@ -68,11 +67,16 @@ def may_read(kafka: SecureKafka, user: str, topic: str) -> bool:
         return False
 
 
-def may_write(publisher: Publisher, topic: str) -> bool:
+def may_write(kafka: SecureKafka, user: str, topic: str) -> bool:
+    # one for each: after a refusal an idempotent producer takes nothing more
+    publisher = Publisher(kafka.login(user), delivery_timeout_s=30)
     try:
         publisher.publish(topic, b"{}", key="k", partition=0)
-    except PublishFailed:
+    except PublishFailed as reason:
+        assert "AuthorizationFailed" in str(reason)  # noqa: PT017 - the other failures are not what is asked for
         return False
+    finally:
+        publisher.close()
     return True
 
 
@@ -131,16 +135,17 @@ def test_rights_that_the_file_does_not_hold_are_named(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"SIPAS_KAFKA_PASSWORD": "wrong"}, "refuses operator"),
-        ({"SIPAS_KAFKA_USERNAME": "nobody"}, "refuses nobody"),
-        ({"SIPAS_KAFKA_CA_FILE": ""}, "no Kafka broker answers"),
-        ({"SIPAS_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SIPAS_KAFKA_CA_FILE": ""}, "no Kafka broker answers"),
+        # the broker closes the connection, sometimes before its reason was read
+        ({"SIPAS_KAFKA_PASSWORD": "wrong"}, "refuses operator|SASL_SSL as operator"),
+        ({"SIPAS_KAFKA_USERNAME": "nobody"}, "refuses nobody|SASL_SSL as nobody"),
+        ({"SIPAS_KAFKA_CA_FILE": ""}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"SIPAS_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SIPAS_KAFKA_CA_FILE": ""}, "SASL_PLAINTEXT as operator"),
     ],
 )
 def test_who_cannot_get_in_is_told_why_in_one_line(users: SecureKafka, changed: dict[str, str], said: str) -> None:
     failed = command([SIPAS, "topics", "create"], users.settings("operator") | changed)
     assert failed.returncode == 1
-    assert said in failed.stderr
+    assert re.search(said, failed.stderr), failed.stderr
     assert "Traceback" not in failed.stderr
     assert "operator-s-secret" not in failed.stderr
 
