@@ -170,8 +170,8 @@ class Ledgers:
         """
         self.namespace = namespace
         self._url = url
-        self._cluster = url.partition("://")[0].endswith("+cluster")
-        self.patience_s = patience_s if patience_s is not None else FAILOVER_S if self._cluster else 0.0
+        cluster = url.partition("://")[0].endswith("+cluster")
+        self.patience_s = patience_s if patience_s is not None else FAILOVER_S if cluster else 0.0
 
     @cached_property
     def client(self) -> redis.Redis | RedisCluster:
@@ -206,8 +206,8 @@ class Ledgers:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                # of a cluster only those that hold keys: a replica that is down is missed by nobody
-                self.client.ping(**({"target_nodes": RedisCluster.PRIMARIES} if self._cluster else {}))
+                # of a cluster any node: one that is down is for those to notice who need its keys
+                self.client.ping()
             except redis.AuthenticationError as reason:
                 raise LedgerAway(f"Redis knows no such user with this password: {reason}") from reason
             except (redis.RedisError, RedisClusterException) as reason:
