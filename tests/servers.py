@@ -247,6 +247,10 @@ class KafkaServer(Program):
     def ready(self) -> bool:
         return programs.kafka_answers(self.port)
 
+    def start(self, timeout_s: float = 300) -> Self:
+        """A machine with other work takes its time."""
+        return super().start(timeout_s)
+
     def start_without_waiting(self) -> None:
         programs.check_set_up()
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -19,18 +19,11 @@ NODE_TIMEOUT_MS = 3_000
 """A primary that is silent for so long is replaced (Redis's own default is 15,000)."""
 
 
-class KafkaNode(KafkaServer):
-    """One of several; a busy machine takes its time to start three."""
-
-    def start(self, timeout_s: float = PATIENCE_S) -> Self:
-        return super().start(timeout_s)
-
-
 class KafkaCluster:
     """Three nodes, each broker and controller; everything has three copies, of which two must have a record."""
 
     def __init__(self, directory: Path) -> None:
-        self.nodes = [KafkaNode(directory / f"kafka-{number}") for number in (1, 2, 3)]
+        self.nodes = [KafkaServer(directory / f"kafka-{number}") for number in (1, 2, 3)]
         voters = ",".join(f"{number}@{HOST}:{node.controller_port}" for number, node in enumerate(self.nodes, 1))
         for number, node in enumerate(self.nodes, 1):
             node.command = [word.replace("-Xmx512m", "-Xmx256m") for word in node.command]
