@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom
+.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom test-cluster
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -44,6 +44,9 @@ test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API
 
 k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object
 	@$(BIN)/python -m deploy.k8s.prometheus_rule
+
+test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git; 2 GB)
+	@$(BIN)/python -m pytest tests/deploy/cluster tests/deploy/security --timeout=3600 $(PYTEST_OPTIONS)
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
 
 from sipas.alert_book import AlertKey
+from sipas.signing import Secrets, signer
 
 VALID = timedelta(days=60)
 PATH = "/alerts/"
@@ -33,10 +34,10 @@ class Opened(NamedTuple):
 
 
 class AlertLinks:
-    """Makes and reads tokens; notifier and board have the same `secret`."""
+    """Makes and reads tokens; notifier and board have the same `secrets`."""
 
-    def __init__(self, secret: str) -> None:
-        self._serializer = URLSafeSerializer(secret, salt="sipas.alert")
+    def __init__(self, secrets: Secrets) -> None:
+        self._serializer = signer(secrets, "sipas.alert")
 
     def token(self, alert: AlertKey, person: str, *, at: datetime) -> str:
         """A token that is valid from `at` on. The same from the same, so a message made again has the same link."""

@@ -12,6 +12,7 @@ Facts that cost days, each the reason for a line below (kafka-python 3.0.12):
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -27,6 +28,7 @@ from kafka.admin import NewTopic
 from kafka.partitioner import murmur2
 from kafka.protocol.consumer import OffsetSpec
 
+from sipas.bootstrap import Access, Bootstrap
 from sipas.events import Headers
 
 POLL_S = 0.5
@@ -45,11 +47,40 @@ class KafkaAway(Exception):
     """No broker answered."""
 
 
+class KafkaRefuses(KafkaAway):
+    """The brokers know no such user with this password, or do not let the user do this. Needs a person."""
+
+
+REFUSALS = (kafka_errors.AuthorizationError, kafka_errors.SaslAuthenticationFailedError)
+
+
+def client_options(bootstrap: Sequence[str]) -> dict[str, Any]:
+    """What every client takes: where the brokers are, how to log in, how long to look for them."""
+    access = bootstrap.access if isinstance(bootstrap, Bootstrap) else Access()
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(bootstrap),
+        "bootstrap_timeout_ms": CONNECT_MS,
+        "security_protocol": access.protocol,
+    }
+    if access.logs_in:
+        options |= {
+            "sasl_mechanism": access.mechanism,
+            "sasl_plain_username": access.username,
+            "sasl_plain_password": access.password,
+        }
+    if access.encrypts and access.ca_file is not None:
+        options["ssl_cafile"] = str(access.ca_file)
+    return options
+
+
 class _Asking:
     """Around a question to the brokers: where none answers it, `KafkaAway`. What one did answer is raised as it is."""
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
-        self._where = ", ".join(bootstrap)
+        access = bootstrap.access if isinstance(bootstrap, Bootstrap) else Access()
+        self._who = access.username or "whoever has no name"
+        way = f" ({access.protocol}{' as ' + access.username if access.logs_in else ''})"
+        self._where = ", ".join(bootstrap) + (way if access != Access() else "")
 
     def __enter__(self) -> None:
         return None
@@ -57,12 +88,52 @@ class _Asking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, REFUSALS):
+            raise self.refusal(error) from error
         # a request that timed out is filed under answers, but the client says it by itself
         answered = isinstance(error, kafka_errors.BrokerResponseError) and not isinstance(
             error, kafka_errors.RequestTimedOutError
         )
         if isinstance(error, kafka_errors.KafkaError) and not answered:
             raise KafkaAway(f"no Kafka broker answers at {self._where}: {error}") from error
+
+    def refusal(self, error: BaseException) -> KafkaRefuses:
+        return KafkaRefuses(f"Kafka at {self._where} refuses {self._who}: {error}")
+
+
+class _Connecting(_Asking):
+    """Around the making of a client, which tells why no broker let it in only to its log, and then is out of time."""
+
+    def __enter__(self) -> None:
+        self._heard = _Heard()
+        _CONNECTIONS.addHandler(self._heard)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _CONNECTIONS.removeHandler(self._heard)
+        reason = self._heard.reason
+        if isinstance(error, kafka_errors.KafkaError) and isinstance(reason, REFUSALS):
+            raise self.refusal(reason) from error
+        if isinstance(error, kafka_errors.KafkaTimeoutError) and reason is not None:
+            raise KafkaAway(f"no Kafka broker answers at {self._where}: {reason}") from error
+        super().__exit__(kind, error, trace)
+
+
+_CONNECTIONS = logging.getLogger("kafka.net.manager")
+
+
+class _Heard(logging.Handler):
+    """Keeps the newest error that was logged; a refusal before all others, which often end in a closed connection."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reason: Exception | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for said in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(said, Exception) and not isinstance(self.reason, REFUSALS):
+                self.reason = said
 
 
 class WrongTopics(Exception):
@@ -142,10 +213,8 @@ class Log:
 
     def __init__(self, bootstrap: Sequence[str]) -> None:
         self._asking = _Asking(bootstrap)
-        with self._asking:
-            self._admin = KafkaAdminClient(
-                bootstrap_servers=list(bootstrap), client_id="sipas-log", bootstrap_timeout_ms=CONNECT_MS
-            )
+        with _Connecting(bootstrap):
+            self._admin = KafkaAdminClient(client_id="sipas-log", **client_options(bootstrap))
 
     def close(self) -> None:
         self._admin.close()
@@ -249,9 +318,9 @@ class Publisher:
         """`batch_bytes`: of one write to a partition; where every write is synced, large ones are many times faster."""
         self._wait_s = delivery_timeout_s + 1.0
         delivery_ms = int(delivery_timeout_s * 1000)
-        with _Asking(bootstrap):
+        with _Connecting(bootstrap):
             self._producer = KafkaProducer(
-                bootstrap_servers=list(bootstrap),
+                **client_options(bootstrap),
                 client_id=client_id,
                 acks="all",
                 enable_idempotence=True,
@@ -260,7 +329,6 @@ class Publisher:
                 delivery_timeout_ms=delivery_ms,
                 request_timeout_ms=max(1000, delivery_ms - linger_ms - 500),
                 max_block_ms=delivery_ms,
-                bootstrap_timeout_ms=CONNECT_MS,
             )
 
     def send(
@@ -334,13 +402,12 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
 
     Raises `KafkaAway` or `PublishFailed`.
     """
-    with _Asking(bootstrap):
+    with _Connecting(bootstrap):
         producer = KafkaProducer(
-            bootstrap_servers=list(bootstrap),
+            **client_options(bootstrap),
             transactional_id=transaction,
             acks="all",
             enable_idempotence=True,
-            bootstrap_timeout_ms=CONNECT_MS,
         )
     try:
         try:
@@ -369,12 +436,11 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
 
 def _wait_until_readable(bootstrap: Sequence[str], ends: Mapping[TopicPartition, int]) -> None:
     """A commit is acknowledged before its marker stands in the log: who reads at once would see nothing of it."""
-    with _Asking(bootstrap):
+    with _Connecting(bootstrap):
         consumer = KafkaConsumer(
-            bootstrap_servers=list(bootstrap),
+            **client_options(bootstrap),
             group_id=None,
             isolation_level="read_committed",
-            bootstrap_timeout_ms=CONNECT_MS,
         )
         with closing(consumer):
             deadline = time.monotonic() + READABLE_S
@@ -443,9 +509,9 @@ class GroupReader:
 
         self._assignments = _Assignments()
         self._asking = _Asking(bootstrap)
-        with self._asking:
+        with _Connecting(bootstrap):
             self._consumer = KafkaConsumer(
-                bootstrap_servers=list(bootstrap),
+                **client_options(bootstrap),
                 client_id=group,
                 group_id=group,
                 enable_auto_commit=False,
@@ -456,18 +522,20 @@ class GroupReader:
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=SESSION_MS // 3,
                 partition_assignment_strategy=[RangePartitionAssignor if together else CooperativeStickyAssignor],
-                bootstrap_timeout_ms=CONNECT_MS,
             )
         self._assignments.consumer = self._consumer
         self._consumer.subscribe(topics=list(topics), listener=self._assignments)
 
     def poll(self, timeout_s: float = POLL_S) -> dict[Partition, list[Record]]:
-        """Records by partition. Errors of the log (position out of range, …) are raised."""
+        """Records by partition. Errors of the log (position out of range, …) are raised, and `KafkaRefuses`."""
         # A join that goes on when a poll runs out of time is forgotten where newer metadata was its reason: the
         # broker counts us in, and no partition ever comes. Measured: 1 start in 20 on a busy machine.
         if self._consumer._coordinator.rejoining:  # noqa: SLF001
             self._consumer._coordinator.request_rejoin()  # noqa: SLF001
-        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except REFUSALS as error:
+            raise self._asking.refusal(error) from error
         return {Partition(*tp): records for tp, records in polled.items()}
 
     def take_assigned(self) -> set[Partition]:
@@ -519,16 +587,15 @@ class WholeTopicReader:
     def __init__(self, bootstrap: Sequence[str], topic: str, partitions: Iterable[int] | None = None) -> None:
         """Raises `KafkaAway` or `WrongTopics`."""
         self._asking = _Asking(bootstrap)
-        with self._asking:
+        with _Connecting(bootstrap):
             self._consumer = KafkaConsumer(
-                bootstrap_servers=list(bootstrap),
+                **client_options(bootstrap),
                 client_id="sipas-reader",
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 max_poll_records=5000,
-                bootstrap_timeout_ms=CONNECT_MS,
             )
         try:
             self._tps = self._begin(topic, partitions)
@@ -564,8 +631,7 @@ class WholeTopicReader:
         with self._asking:
             ends = self._consumer.end_offsets(self._tps)
         while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
-            for records in self._consumer.poll(timeout_ms=200).values():
-                yield from records
+            yield from self.poll(0.2)
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         """Partition -> (first offset, end of the committed records). Raises `KafkaAway`."""
@@ -601,8 +667,11 @@ class WholeTopicReader:
         self._consumer.resume(*self._tps)
 
     def poll(self, timeout_s: float = POLL_S) -> list[Record]:
-        """What came since, at most `timeout_s` later."""
-        polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        """What came since, at most `timeout_s` later. Raises `KafkaRefuses`."""
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except REFUSALS as error:
+            raise self._asking.refusal(error) from error
         return [record for records in polled.values() for record in records]
 
     def position(self, partition: int) -> int:

@@ -6,22 +6,36 @@ script that first compares the stored position with the one the writer expects. 
 command again), a command sent twice, an owner that slept through a rebalance, a Redis that came back older: the
 write happens once or not at all. WATCH would not do: on a cluster redis-py re-sends MULTI without it.
 
+A Redis Cluster that has lost a primary answers again when a replica was promoted, which takes some seconds and may lose
+what the primary wrote last: position and counts lie in one slot and go back together. Until then redis-py tries again
+at once and gives up within milliseconds, so waiting is done here (`_through_a_failover`): all of the questions and
+writes here may be asked again.
+
 Percentages are never stored. Losing this Redis loses nothing: Kafka is the record.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from importlib.resources import files
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 import msgspec
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.cluster import RedisCluster
+from redis.cluster import ClusterNode, RedisCluster
+from redis.commands.core import Script
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.retry import Retry
 
 Id = bytes
@@ -29,6 +43,24 @@ FIRST_WORD = 3
 """Of the words of a commit: ARGV counts from 1, the first two are the expected position and the plan."""
 RESENDS = 10
 """How often a command is sent again when Redis does not answer: about five seconds, then the process ends."""
+CONNECT_S = 5
+REPLY_S = 30
+FAILOVER_S = 60.0
+"""How long a Redis Cluster may take to promote a replica: its node timeout (15 s by default), the vote, and as much."""
+ASK_AGAIN_S = 0.25
+AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    ClusterDownError,
+    MasterDownError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+"""What a client sees of a Redis that is down, or of a cluster between two primaries."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Moved(Exception):
@@ -41,6 +73,33 @@ class Moved(Exception):
 
 class LedgerAway(Exception):
     """Redis does not answer."""
+
+
+class _Patient(Protocol):
+    """Whoever asks a Redis that may take `patience_s` to answer."""
+
+    @property
+    def patience_s(self) -> float: ...
+
+
+Q = TypeVar("Q", bound=_Patient)
+
+
+def _through_a_failover(ask: Callable[Concatenate[Q, P], R]) -> Callable[Concatenate[Q, P], R]:
+    """Ask again until it is answered; raises `LedgerAway` when the patience of whoever asks is at its end."""
+
+    @wraps(ask)
+    def patient(asks: Q, *args: P.args, **kwargs: P.kwargs) -> R:
+        deadline = time.monotonic() + asks.patience_s
+        while True:
+            try:
+                return ask(asks, *args, **kwargs)
+            except AWAY as reason:
+                if time.monotonic() >= deadline:
+                    raise LedgerAway(f"Redis does not answer: {reason}") from reason
+                time.sleep(ASK_AGAIN_S)  # a failover cannot be waited for in any other way
+
+    return cast("Callable[Concatenate[Q, P], R]", patient)
 
 
 class Place(NamedTuple):
@@ -67,39 +126,91 @@ def _script(name: str) -> str:
     return files("sipas").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
-class Ledgers:
-    """A connection to the Redis of the ledgers."""
+def _node(address: str) -> ClusterNode:
+    host, _, port = address.rpartition(":")
+    return ClusterNode(host, int(port))  # type: ignore[no-untyped-call]
 
-    def __init__(self, url: str, namespace: str) -> None:
-        """`url`: redis://, rediss:// or redis+cluster://. No connection is made before the first command."""
+
+def _connect(url: str) -> redis.Redis | RedisCluster:
+    scheme, _, rest = url.partition("://")
+    if not scheme.endswith("+cluster"):
+        return redis.Redis.from_url(
+            url,
+            protocol=3,
+            socket_timeout=REPLY_S,
+            socket_connect_timeout=CONNECT_S,
+            # said aloud because from_url() leaves it out: a command whose reply was lost is sent again
+            retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), RESENDS),
+        )
+    login, at, hosts = rest.rpartition("@")
+    hosts, mark, options = hosts.partition("?")
+    first, *others = hosts.split(",")
+    nodes = [_node(address) for address in others]
+    return RedisCluster.from_url(
+        f"{scheme.removesuffix('+cluster')}://{login}{at}{first}{mark}{options}",
+        startup_nodes=nodes,
+        # of nodes that were all replaced only the given names still tell where their successors are
+        dynamic_startup_nodes=False,
+        protocol=3,
+        socket_timeout=REPLY_S,
+        socket_connect_timeout=CONNECT_S,
+        # each of these at once, without a pause between them
+        retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), 3),
+    )
+
+
+class Ledgers:
+    """A connection to the Redis of the ledgers. None is made before the first command."""
+
+    def __init__(self, url: str, namespace: str, *, patience_s: float | None = None) -> None:
+        """`url`: redis:// or rediss://; redis+cluster:// or rediss+cluster:// with some nodes, host:port,host:port.
+
+        `patience_s`: how long a question waits for an answer; by default for a cluster's failover, and for a single
+        server not at all (its own client asks again for some seconds).
+        """
         self.namespace = namespace
-        self._client: redis.Redis | RedisCluster
-        if url.startswith("redis+cluster://"):
-            self._client = RedisCluster.from_url(url.removeprefix("redis+cluster").join(("redis", "")), protocol=3)
-        else:
-            self._client = redis.Redis.from_url(
-                url,
-                protocol=3,
-                socket_timeout=30,
-                socket_connect_timeout=5,
-                # said aloud because from_url() leaves it out: a command whose reply was lost is sent again
-                retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), RESENDS),
-            )
-        register = self._client.register_script
-        self.commit_script = register(_script("commit"))
-        self.lookup_script = register(_script("lookup"))
-        self.values_script = register(_script("values"))
-        self.settle_script = register(_script("settle"))
-        self.note_script = register(_script("note"))
-        self._point_script = register(_script("point"))
+        self._url = url
+        cluster = url.partition("://")[0].endswith("+cluster")
+        self.patience_s = patience_s if patience_s is not None else FAILOVER_S if cluster else 0.0
+
+    @cached_property
+    def client(self) -> redis.Redis | RedisCluster:
+        """The client itself, for this module and its tests. A cluster's is made by asking the cluster."""
+        return _connect(self._url)
+
+    @cached_property
+    def commit_script(self) -> Script:
+        return self._script("commit")
+
+    @cached_property
+    def lookup_script(self) -> Script:
+        return self._script("lookup")
+
+    @cached_property
+    def values_script(self) -> Script:
+        return self._script("values")
+
+    @cached_property
+    def settle_script(self) -> Script:
+        return self._script("settle")
+
+    @cached_property
+    def note_script(self) -> Script:
+        return self._script("note")
+
+    def _script(self, name: str) -> Script:
+        return self.client.register_script(_script(name))
 
     def wait_until_ready(self, timeout_s: float) -> None:
         """Return when Redis answers (it may be loading its file); raises `LedgerAway` after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                self._client.ping()
-            except redis.RedisError as reason:
+                # of a cluster any node: one that is down is for those to notice who need its keys
+                self.client.ping()
+            except redis.AuthenticationError as reason:
+                raise LedgerAway(f"Redis knows no such user with this password: {reason}") from reason
+            except (redis.RedisError, RedisClusterException) as reason:
                 if time.monotonic() > deadline:
                     raise LedgerAway(f"Redis does not answer: {reason}") from reason
                 time.sleep(0.2)  # a server that starts cannot be waited for in any other way
@@ -108,69 +219,73 @@ class Ledgers:
 
     def slot(self, name: str, partition: int) -> Slot:
         """The keys of one partition of the ledger `name` ("g1", "judge", …)."""
-        return Slot(self, self._client, f"{self.namespace}:{name}:{{p{partition}}}")
+        return Slot(self, f"{self.namespace}:{name}:{{p{partition}}}")
 
     @property
     def pointer_key(self) -> str:
         """Hash that names the published generation of the tallies."""
         return f"{self.namespace}:published"
 
+    @_through_a_failover
     def point(self, generation: str, epoch: int) -> bool:
         """Let the pointer name `generation`; False where it stands at this epoch already, or at a later one."""
-        return bool(self._point_script(keys=[self.pointer_key], args=[epoch, generation]))
+        return bool(self._script("point")(keys=[self.pointer_key], args=[epoch, generation]))
 
+    @_through_a_failover
     def hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
         """Many hashes of any slots in one pipelined read, not atomically. Raises `LedgerAway`."""
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = self.client.pipeline(transaction=False)
         for key in keys:
             pipeline.hgetall(key)
-        try:
-            return [_text(found) for found in pipeline.execute()]
-        except (redis.ConnectionError, redis.TimeoutError) as reason:
-            raise LedgerAway(f"Redis does not answer: {reason}") from reason
+        return [_text(found) for found in pipeline.execute()]
 
+    @_through_a_failover
     def values(self, places: Sequence[Place]) -> list[bytes | None]:
         """Many values of any slots in one pipelined read, not atomically. Raises `LedgerAway`."""
         fields: dict[str, list[str]] = {}
         for place in places:
             fields.setdefault(place.key, []).append(place.field)
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = self.client.pipeline(transaction=False)
         for key, wanted in fields.items():
             pipeline.hmget(key, wanted)
-        try:
-            found = dict(zip(fields, map(iter, pipeline.execute()), strict=True))
-        except (redis.ConnectionError, redis.TimeoutError) as reason:
-            raise LedgerAway(f"Redis does not answer: {reason}") from reason
+        found = dict(zip(fields, map(iter, pipeline.execute()), strict=True))
         return [next(found[place.key]) for place in places]
 
+    @_through_a_failover
     def drop(self, name: str) -> int:
         """Delete every key of the ledger `name` ("g1", …); returns how many there were."""
         dropped = 0
-        for key in self._client.scan_iter(match=f"{self.namespace}:{name}:*", count=1000):
-            self._client.unlink(key)
+        for key in self.client.scan_iter(match=f"{self.namespace}:{name}:*", count=1000):
+            self.client.unlink(key)
             dropped += 1
         return dropped
 
     def close(self) -> None:
-        self._client.close()
+        if "client" in self.__dict__:
+            self.client.close()
 
 
 class Slot:
     """Keys of one partition, guarded by the position at `key("position")`."""
 
-    def __init__(self, ledgers: Ledgers, client: redis.Redis | RedisCluster, prefix: str) -> None:
+    def __init__(self, ledgers: Ledgers, prefix: str) -> None:
         self._ledgers = ledgers
-        self._client = client
         self._prefix = prefix
         self._position = self.key("position")
+
+    @property
+    def patience_s(self) -> float:
+        return self._ledgers.patience_s
 
     def key(self, *parts: str) -> str:
         return ":".join((self._prefix, *parts))
 
+    @_through_a_failover
     def position(self) -> dict[str, str] | None:
         """The position's fields, `next_offset` among them; None where there is none."""
-        return _text(self._client.hgetall(self._position)) or None
+        return _text(self._ledgers.client.hgetall(self._position)) or None
 
+    @_through_a_failover
     def create(self, next_offset: int, fields: Mapping[str, str | int]) -> dict[str, str]:
         """The position's fields, made with these where there were none: a second caller gets the first's."""
         plan, _ = _plan({"next_offset": next_offset, **fields}, Writes(), {})
@@ -180,6 +295,7 @@ class Slot:
             raise LedgerAway("Redis lost the position it was just given")
         return stored
 
+    @_through_a_failover
     def commit(self, expected: int, position: Mapping[str, str | int], writes: Writes) -> None:
         """Write everything and move the position, or raise `Moved` and change nothing.
 
@@ -194,6 +310,7 @@ class Slot:
         if not done:
             raise Moved(int(stored) if stored else None)
 
+    @_through_a_failover
     def lookup(self, expected: int, sets: Sequence[str], ids: Sequence[Id]) -> list[set[int]]:
         """For each set key the indexes of the ids it holds, read together with the position, else `Moved`."""
         stored, *hits = self._ledgers.lookup_script(keys=[self._position, *sets], args=ids)
@@ -201,6 +318,7 @@ class Slot:
             raise Moved(int(stored) if stored else None)
         return [set(found) for found in hits]
 
+    @_through_a_failover
     def snapshot(self, keys: Sequence[str]) -> tuple[dict[str, str] | None, list[dict[str, str]]]:
         """The position and the hashes of texts at `keys`, all of one moment."""
         position, found = self.contents(keys)
@@ -208,12 +326,13 @@ class Slot:
 
     def contents(self, keys: Sequence[str]) -> tuple[dict[str, str] | None, list[dict[bytes, bytes]]]:
         """The position and the hashes at `keys`, all of one moment."""
-        pipeline = self._client.pipeline(transaction=True)
+        pipeline = self._ledgers.client.pipeline(transaction=True)
         for key in (self._position, *keys):
             pipeline.hgetall(key)
         position, *found = pipeline.execute()
         return _text(position) or None, found
 
+    @_through_a_failover
     def values(self, places: Sequence[Place]) -> tuple[dict[str, str] | None, list[bytes | None]]:
         """The position and the values at `places`, all of one moment."""
         index = {self._position: 1}
@@ -224,19 +343,23 @@ class Slot:
         names = iter(position)
         return _text(dict(zip(names, names, strict=True))) or None, found
 
+    @_through_a_failover
     def members(self, key: str) -> set[str]:
         """The members of a set of names."""
-        return {member.decode() for member in cast("set[bytes]", self._client.smembers(key))}
+        return {member.decode() for member in cast("set[bytes]", self._ledgers.client.smembers(key))}
 
+    @_through_a_failover
     def settle(self, key: str, marks: Mapping[str, str]) -> int:
         """Remove those marks of the hash `key` that still have the value they were read with."""
         flat = [part for mark in marks.items() for part in mark]
         return cast("int", self._ledgers.settle_script(keys=[key], args=flat)) if flat else 0
 
+    @_through_a_failover
     def forget(self, *fields: str) -> None:
         """Remove fields of the position that are not `next_offset`, without guard."""
-        self._client.hdel(self._position, *fields)
+        self._ledgers.client.hdel(self._position, *fields)
 
+    @_through_a_failover
     def note(self, fields: Mapping[str, str | int]) -> None:
         """Set fields of the position that are not `next_offset`; nothing where there is no position."""
         flat = [str(part) for pair in fields.items() for part in pair]

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sipas.bootstrap import MECHANISMS, PROTOCOLS, Access, Bootstrap
 from sipas.events import CHANNEL_NAME
 from sipas.hours import Hours
 
@@ -130,14 +131,21 @@ def _directory(value: str) -> Path | None:
     return Path(value) if value else None
 
 
+def _file(value: str) -> Path | None:
+    if value and not Path(value).is_file():
+        raise ValueError("is not a file that can be read")
+    return Path(value) if value else None
+
+
 def _optional(parse: Callable[[str], str]) -> Callable[[str], str]:
     return lambda value: parse(value) if value else ""
 
 
-def _secret(value: str) -> str:
-    if len(value) < 32:
-        raise ValueError("must have at least 32 characters")
-    return value
+def _secrets(value: str) -> tuple[str, ...]:
+    found = tuple(re.split(r"[,\s]+", value.strip()))
+    if any(len(one) < 32 for one in found):
+        raise ValueError("must have at least 32 characters, each of several")
+    return found
 
 
 def _mail_address(value: str) -> str:
@@ -200,7 +208,7 @@ def _setting(
 
 
 _http = _url("http", "https")
-_redis = _url("redis", "rediss", "redis+cluster")
+_redis = _url("redis", "rediss", "redis+cluster", "rediss+cluster")
 
 
 def _board_url() -> Any:
@@ -213,11 +221,12 @@ def _replication() -> Any:
     )
 
 
-def _link_secret() -> Any:
+def _link_secrets() -> Any:
     return _setting(
         "SIPAS_LINK_SECRET",
-        "key that signs the links in messages to leaders; the same for the notifier and every board",
-        _secret,
+        "key that signs the links in messages to leaders, the same for the notifier and every board; of several, newest"
+        " first, all are accepted",
+        _secrets,
         secret=True,
     )
 
@@ -243,14 +252,68 @@ class Common:
     )
     log_format: str = _setting("SIPAS_LOG", "json, or pretty for a terminal", _one_of("json", "pretty"), "json")
 
+    @classmethod
+    def contradictions(cls, _values: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with settings that are right one by one: by the names of fields."""
+        yield from ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaSettings(Common):
     """A part that talks to Kafka."""
 
-    bootstrap: tuple[str, ...] = _setting(
+    addresses: tuple[str, ...] = _setting(
         "SIPAS_KAFKA_BOOTSTRAP", "Kafka brokers, host:port, separated by commas", _bootstrap
     )
+    kafka_protocol: str = _setting(
+        "SIPAS_KAFKA_SECURITY_PROTOCOL",
+        "PLAINTEXT, SSL (encrypted), SASL_PLAINTEXT (with a log-in) or SASL_SSL (both)",
+        _one_of(*PROTOCOLS),
+        PROTOCOLS[0],
+    )
+    kafka_mechanism: str = _setting(
+        "SIPAS_KAFKA_SASL_MECHANISM",
+        f"how a service logs in to Kafka: {', '.join(MECHANISMS)}",
+        _one_of(*MECHANISMS),
+        MECHANISMS[0],
+    )
+    kafka_username: str = _setting(
+        "SIPAS_KAFKA_USERNAME", "Kafka user of this service, in whose name the ACLs are written", _text, ""
+    )
+    kafka_password: str = _setting("SIPAS_KAFKA_PASSWORD", "its password", _text, "", secret=True)
+    kafka_ca_file: Path | None = _setting(
+        "SIPAS_KAFKA_CA_FILE",
+        "file (PEM) of the authority that signed the brokers' certificates; by default those that the machine trusts",
+        _file,
+        "",
+    )
+
+    @property
+    def bootstrap(self) -> Bootstrap:
+        """Where the brokers are, and how to log in there."""
+        return Bootstrap(
+            self.addresses,
+            Access(
+                protocol=self.kafka_protocol,
+                mechanism=self.kafka_mechanism,
+                username=self.kafka_username,
+                password=self.kafka_password,
+                ca_file=self.kafka_ca_file,
+            ),
+        )
+
+    @classmethod
+    def contradictions(cls, values: Mapping[str, Any]) -> Iterator[str]:
+        access = Access(protocol=values.get("kafka_protocol", PROTOCOLS[0]))
+        said = f"SIPAS_KAFKA_SECURITY_PROTOCOL={access.protocol}"
+        for name in ("username", "password"):
+            given = bool(values.get(f"kafka_{name}"))
+            if access.logs_in and not given:
+                yield f"SIPAS_KAFKA_{name.upper()} is missing: {said} logs in"
+            if given and not access.logs_in:
+                yield f"SIPAS_KAFKA_{name.upper()} is given, and {said} does not log in"
+        if values.get("kafka_ca_file") and not access.encrypts:
+            yield f"SIPAS_KAFKA_CA_FILE is given, and {said} does not encrypt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,8 +345,11 @@ class SurveySettings(PublicSettings):
         "SIPAS_SURVEY_ADMIN", "the survey's metrics and health, never public", _address, "127.0.0.1:9080"
     )
     workers: int = _setting("SIPAS_SURVEY_WORKERS", "worker processes of the survey", _number(1, 64), "2")
-    secret: str = _setting(
-        "SIPAS_SECRET", "key that signs form tokens; the same on every replica", _secret, secret=True
+    secrets: tuple[str, ...] = _setting(
+        "SIPAS_SECRET",
+        "key that signs form tokens, the same on every replica; of several, newest first, all are accepted",
+        _secrets,
+        secret=True,
     )
     spool_dir: Path = _setting("SIPAS_SPOOL_DIR", "directory that keeps answers while Kafka is away", Path)
     spool_max_mb: int = _setting(
@@ -388,7 +454,7 @@ class NotifierSettings(MemberSettings):
         "SIPAS_NOTIFIER_ADMIN", "the notifier's metrics and health, never public", _address, "127.0.0.1:9083"
     )
     board_url: str = _board_url()
-    link_secret: str = _link_secret()
+    link_secrets: tuple[str, ...] = _link_secrets()
     smtp_url: str = _setting(
         "SIPAS_SMTP_URL",
         "mail server, smtp://[user:password@]host:port or smtps://…",
@@ -445,7 +511,7 @@ class BoardSettings(LedgerSettings):
         "SIPAS_BOARD_ADMIN", "the board's metrics and health, never public", _address, "127.0.0.1:9081"
     )
     workers: int = _setting("SIPAS_BOARD_WORKERS", "worker processes of the board", _number(1, 64), "1")
-    link_secret: str = _link_secret()
+    link_secrets: tuple[str, ...] = _link_secrets()
     publication_minimum: int = _setting(
         "SIPAS_PUBLICATION_MINIMUM",
         "fewest sheets of a number that the public may see",
@@ -531,6 +597,7 @@ def load(part: type[T], environment: Mapping[str, str]) -> T:
         except ValueError as reason:
             shown = "(secret)" if m["secret"] else repr(raw)
             problems.append(f"{m['name']}={shown} {reason}")
+    problems += part.contradictions(values)
     known = {setting.name for setting in describe()}
     problems += [
         f"{name} is not a setting of sipas (see: sipas settings)"

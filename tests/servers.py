@@ -142,6 +142,19 @@ class Program:
 
     def start(self, timeout_s: float = 60) -> Self:
         """Starts it and waits until it serves."""
+        self.start_without_waiting()
+        try:
+            wait_until(lambda: self.ready() or not self.alive, timeout_s, f"{self.name} to answer")
+        except TimeoutError as error:
+            self.kill()
+            raise TimeoutError(f"{error}\n{self.log[-2000:]}") from None
+        if code := self.returncode:
+            self._forget(self._process)
+            raise RuntimeError(f"{self.name} ended with {code}\n{self.log[-2000:]}")
+        return self
+
+    def start_without_waiting(self) -> None:
+        """For one that serves only together with others."""
         if self.alive:
             raise RuntimeError(f"{self.name} runs already")
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -155,15 +168,6 @@ class Program:
                 start_new_session=True,
             )
         GUARDIAN.tell("started", self.pid)
-        try:
-            wait_until(lambda: self.ready() or not self.alive, timeout_s, f"{self.name} to answer")
-        except TimeoutError as error:
-            self.kill()
-            raise TimeoutError(f"{error}\n{self.log[-2000:]}") from None
-        if code := self.returncode:
-            self._forget(self._process)
-            raise RuntimeError(f"{self.name} ended with {code}\n{self.log[-2000:]}")
-        return self
 
     def stop(self, timeout_s: float = 30) -> None:
         """SIGTERM; SIGKILL if it does not end by then. Nothing to do if it does not run."""
@@ -226,10 +230,15 @@ class KafkaServer(Program):
     def __init__(self, directory: Path, port: int | None = None, properties: Mapping[str, str] | None = None) -> None:
         self.port = port or free_port()
         self.data = directory / "kafka-data"
-        self._more = "".join(f"{name}={value}\n" for name, value in (properties or {}).items())
+        self.format_options: list[str] = []
+        self._more = dict(properties or {})
         self._properties = directory / "kafka.properties"
         super().__init__("kafka", programs.kafka_command(self._properties), directory)
-        self._controller_port = free_port()
+        self.controller_port = free_port()
+
+    def set(self, properties: Mapping[str, str]) -> None:
+        """Further properties, before the first start."""
+        self._more |= properties
 
     @property
     def bootstrap(self) -> str:
@@ -238,16 +247,20 @@ class KafkaServer(Program):
     def ready(self) -> bool:
         return programs.kafka_answers(self.port)
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start(self, timeout_s: float = 300) -> Self:
+        """A machine with other work takes its time."""
+        return super().start(timeout_s)
+
+    def start_without_waiting(self) -> None:
         programs.check_set_up()
         self.directory.mkdir(parents=True, exist_ok=True)
         if not (self.data / "meta.properties").exists():
-            self._properties.write_text(
-                programs.kafka_properties(self.port, self._controller_port, self.data) + self._more, encoding="utf-8"
-            )
-            format_command = programs.kafka_format_command(self._properties, CLUSTER_ID)
+            own = programs.kafka_properties(self.port, self.controller_port, self.data)
+            more = "".join(f"{name}={value}\n" for name, value in self._more.items())
+            self._properties.write_text(own + more, encoding="utf-8")
+            format_command = [*programs.kafka_format_command(self._properties, CLUSTER_ID), *self.format_options]
             subprocess.run(format_command, check=True, capture_output=True)
-        return super().start(timeout_s)
+        super().start_without_waiting()
 
     def wipe(self) -> None:
         """Stops it and deletes its data: the next start is an empty cluster."""
@@ -286,7 +299,7 @@ class RedisServer(Program):
             programs.ask_redis(self.port, "CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
         return b"cluster_state:ok" in state
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start_without_waiting(self) -> None:
         programs.check_set_up()
         self.data.mkdir(parents=True, exist_ok=True)
-        return super().start(timeout_s)
+        super().start_without_waiting()

@@ -89,14 +89,17 @@ def keys() -> list[Entry]:
     ]
 
 
-def set_up_namespace(bootstrap: str, namespace: str, registry: Iterable[Entry], partitions: int = 3) -> None:
-    log = Log([bootstrap])
-    log.create(namespace, partitions=partitions, replication=1)
+def set_up_namespace(
+    bootstrap: str, namespace: str, registry: Iterable[Entry], partitions: int = 3, replication: int = 1
+) -> None:
+    brokers = bootstrap.split(",")
+    log = Log(brokers)
+    log.create(namespace, partitions=partitions, replication=replication)
     log.close()
     facts = entry("namespace", namespace, timezone="Asia/Ho_Chi_Minh", partitions=partitions)
     topic = Topics(namespace).registry
     written = [Written(topic, f"{one.kind}/{one.id}", encode(one), _headers(one)) for one in (facts, *registry)]
-    publish_together([bootstrap], f"{namespace}-test", written)
+    publish_together(brokers, f"{namespace}-test", written)
 
 
 def _headers(one: Entry) -> list[tuple[str, bytes]]:
@@ -107,7 +110,7 @@ def _headers(one: Entry) -> list[tuple[str, bytes]]:
 
 def records(bootstrap: str, namespace: str, kind: str = "responses") -> list[Any]:
     """Every record of a topic as it is now."""
-    reader = WholeTopicReader([bootstrap], getattr(Topics(namespace), kind))
+    reader = WholeTopicReader(bootstrap.split(","), getattr(Topics(namespace), kind))
     try:
         return list(reader.to_end())
     finally:

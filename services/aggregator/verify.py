@@ -52,7 +52,7 @@ class _Agency:
 
 
 def verify(
-    bootstrap: Iterable[str],
+    bootstrap: Sequence[str],
     namespace: str,
     ledgers: Ledgers,
     generation: str,
@@ -60,9 +60,8 @@ def verify(
     progress: Callable[[int, int], None],
 ) -> Verdict:
     """Compare all of a generation; `progress` is told records read and records in all."""
-    brokers = list(bootstrap)
     topic = str(Topics(namespace).responses)
-    kafka = Log(brokers)
+    kafka = Log(bootstrap)
     bounds = kafka.bounds(topic)
     verdict = Verdict()
     whole = sum(end - first for first, end in bounds.values())
@@ -80,7 +79,7 @@ def verify(
         unknown_until = int(position["next_offset"])
         cuts = sorted({unknown_until, *(agency.until for agency in agencies.values())})
         expected: dict[str, dict[Tally, Counter[str]]] = {}
-        reader = WholeTopicReader(brokers, topic, [number])
+        reader = WholeTopicReader(bootstrap, topic, [number])
         for records, folded in fold_log(batches(reader, number, cuts), criteria):
             verdict.records += len(records)
             verdict.sheets += folded.counted + folded.excluded

@@ -11,12 +11,14 @@ import uuid
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from sipas.signing import Secrets, signer
+
 
 class FormNonces:
-    """Makes and reads nonces; every board has the same `secret`."""
+    """Makes and reads nonces; every board has the same `secrets`."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
 
     def make(self, token: str) -> str:
         """A nonce for a form on the page of `token`."""
@@ -32,4 +34,4 @@ class FormNonces:
         return str(uuid.uuid5(made, "\x1f".join(decided)))
 
     def _of(self, token: str) -> URLSafeSerializer:
-        return URLSafeSerializer(self._secret, salt=f"sipas.alert-form/{token}")
+        return signer(self._secrets, f"sipas.alert-form/{token}")

@@ -103,7 +103,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         registry = RegistryFollower(settings.bootstrap, settings.namespace)
         alerts = AlertFollower(settings.bootstrap, settings.namespace)
         scores = Follower(settings.bootstrap, Topics(settings.namespace).results, ScoreBook(), with_tables)
-        ledgers = Ledgers(settings.redis_url, settings.namespace)
+        # who looks at a page waits for no failover
+        ledgers = Ledgers(settings.redis_url, settings.namespace, patience_s=0)
         people = PeopleFollower(settings.bootstrap, settings.namespace)
         publisher = Publisher(settings.bootstrap, client_id="sipas-board")
         registry.start()
@@ -133,8 +134,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             scores=lambda: scores.newest,
             leading=Leading(
                 people=lambda: people.newest,
-                links=AlertLinks(settings.link_secret),
-                nonces=FormNonces(settings.link_secret),
+                links=AlertLinks(settings.link_secrets),
+                nonces=FormNonces(settings.link_secrets),
                 decide=lambda event: publish_decision(
                     publisher, settings.namespace, event, service="board", at=event.at
                 ),

@@ -124,7 +124,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
             registry=lambda: registry.current,
             methods=load_methods(),
             words=load_words(),
-            links=AlertLinks(settings.link_secret),
+            links=AlertLinks(settings.link_secrets),
             board_url=settings.board_url,
             escalation_hours=settings.escalation_hours,
             demo=settings.demo,

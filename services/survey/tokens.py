@@ -11,7 +11,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData
+
+from sipas.signing import Secrets, signer
 
 
 class FormToken(NamedTuple):
@@ -25,10 +27,10 @@ class FormToken(NamedTuple):
 
 
 class FormTokens:
-    """Makes and reads tokens; every replica has the same `secret`."""
+    """Makes and reads tokens; every replica has the same `secrets`."""
 
-    def __init__(self, secret: str) -> None:
-        self._serializer = URLSafeSerializer(secret, salt="sipas.form")
+    def __init__(self, secrets: Secrets) -> None:
+        self._serializer = signer(secrets, "sipas.form")
 
     def make(self, counter: str, *, now: datetime) -> str:
         """A token for a form that is rendered now."""

@@ -58,7 +58,7 @@ class Worker:
         self._copy = RegistryCopy(settings.spool_dir, settings.namespace, sync=sync)
         self._intake = Intake(self._spools, self._connect)
         methods = load_methods()
-        tokens = FormTokens(settings.secret)
+        tokens = FormTokens(settings.secrets)
         answers = MappingProxyType({method.id: Answers(method) for method in methods.values()})
         self.question: Question = never
         if settings.limiter_url:

@@ -12,6 +12,7 @@ from sipas.broker import Log, Publisher, Topics, WholeTopicReader
 from sipas.ledger import Ledgers
 from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
+from tests.deploy.cluster.clusters import KafkaCluster, RedisCluster
 from tests.integration.answers import Answers
 from tests.integration.faulty_proxy import FaultyProxy
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
@@ -22,7 +23,14 @@ PARTITIONS = 4
 
 class AggregatorStack:
     def __init__(
-        self, directory: Path, kafka: KafkaServer, redis: RedisServer, namespace: str, *, proxy_port: int | None = None
+        self,
+        directory: Path,
+        kafka: KafkaServer | KafkaCluster,
+        redis: RedisServer | RedisCluster,
+        namespace: str,
+        *,
+        proxy_port: int | None = None,
+        replication: int = 1,
     ) -> None:
         """`proxy_port`: the port that a Redis Cluster sends its clients to."""
         self.directory = directory
@@ -30,9 +38,10 @@ class AggregatorStack:
         self.redis = redis
         self.namespace = namespace
         self.topics = Topics(namespace)
-        set_up_namespace(kafka.bootstrap, namespace, (), PARTITIONS)
-        self.log = Log([kafka.bootstrap])
-        self.publisher = Publisher([kafka.bootstrap], linger_ms=20)
+        self.brokers = kafka.bootstrap.split(",")
+        set_up_namespace(kafka.bootstrap, namespace, (), PARTITIONS, replication)
+        self.log = Log(self.brokers)
+        self.publisher = Publisher(self.brokers, linger_ms=20)
         self._programs: list[Program] = []
         self._proxies: list[FaultyProxy] = []
         self._cluster_proxy = self._make_proxy(proxy_port) if proxy_port else None
@@ -159,11 +168,11 @@ class AggregatorStack:
             if stored is not None:
                 vector = list(layout.unpack(stored))
                 vector[layout.places[name]] += by
-                self.ledgers._client.hset(*place, layout.pack(vector))
+                self.ledgers.client.hset(*place, layout.pack(vector))
 
     def dead_letters(self) -> set[tuple[int, int]]:
         """(partition, offset) of the records in the dead letters, copies counted once."""
-        reader = WholeTopicReader([self.kafka.bootstrap], self.topics.dlq)
+        reader = WholeTopicReader(self.brokers, self.topics.dlq)
         letters = set()
         for record in reader.to_end():
             headers = dict(record.headers)
@@ -173,7 +182,7 @@ class AggregatorStack:
 
     def totals_told(self) -> dict[str, tuple[tuple[int, int], dict]]:
         """The highest version of each total on `tallies`: key -> (version, fields), those that lost all left out."""
-        reader = WholeTopicReader([self.kafka.bootstrap], self.topics.tallies)
+        reader = WholeTopicReader(self.brokers, self.topics.tallies)
         told: dict[str, tuple[tuple[int, int], dict]] = {}
         for record in reader.to_end():
             value = json.loads(record.value or b"{}")

@@ -33,13 +33,13 @@ class LedgersWithoutGuard(Ledgers):
         script = ledger._script("commit")
         if GUARD not in script:
             raise SystemExit("the mutant no longer fits commit.lua")
-        self.commit_script = self._client.register_script(script.replace(GUARD, ""))
+        self.commit_script = self.client.register_script(script.replace(GUARD, ""))
 
 
 def with_slots(kind: type[Slot]) -> type[Ledgers]:
     class Mutated(Ledgers):
         def slot(self, name: str, partition: int) -> Slot:
-            return kind(self, self._client, f"{self.namespace}:{name}:{{p{partition}}}")
+            return kind(self, f"{self.namespace}:{name}:{{p{partition}}}")
 
     return Mutated
 

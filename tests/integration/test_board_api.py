@@ -229,7 +229,7 @@ def test_a_ledger_that_is_not_there_is_being_rebuilt(
 ) -> None:
     assert board.index("so-noi-vu")["rebuilding"] is False
     for keys in board.keys:
-        board.ledgers._client.delete(keys.slot.key("position"))
+        board.ledgers.client.delete(keys.slot.key("position"))
     assert board.index("so-noi-vu")["rebuilding"] is True
 
 
@@ -254,7 +254,7 @@ def test_a_ledger_that_changes_between_the_two_reads_is_not_taken_for_whole(
     slot = board.keys_of("so-noi-vu").slot
     ledgers = Meanwhile(redis_server.url, board.ledgers.namespace)
     if change == "emptied":
-        ledgers.happens = lambda: board.ledgers._client.delete(slot.key("position"))
+        ledgers.happens = lambda: board.ledgers.client.delete(slot.key("position"))
     else:
         slot.note({"rebuild_until": 1_000_000})
         ledgers.happens = lambda: slot.note({"rebuild_until": 0})

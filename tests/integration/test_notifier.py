@@ -47,6 +47,7 @@ from sipas.follower import read_whole
 from sipas.ledger import Ledgers
 from sipas.registry import Registry
 from sipas.tally_keys import TallyKeys
+from tests.deploy.cluster.clusters import RedisCluster
 from tests.integration.answers import make_sheet
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 
@@ -117,8 +118,16 @@ def entry(kind: str, entry_id: str, /, **value) -> Entry:
 class Stack:
     """A namespace with three agencies, their leaders, and the means to be their aggregator."""
 
-    def __init__(self, bootstrap: str, redis: RedisServer, namespace: str, directory: Path) -> None:
-        self.bootstrap, self.redis, self.namespace, self.directory = [bootstrap], redis, namespace, directory
+    def __init__(
+        self,
+        bootstrap: str,
+        redis: RedisServer | RedisCluster,
+        namespace: str,
+        directory: Path,
+        *,
+        replication: int = 1,
+    ) -> None:
+        self.bootstrap, self.redis, self.namespace, self.directory = bootstrap.split(","), redis, namespace, directory
         self.topics = Topics(namespace)
         self.kafka = Log(self.bootstrap)
         self.publisher = Publisher(self.bootstrap)
@@ -138,7 +147,7 @@ class Stack:
             "SIPAS_QUIET_HOURS": "none",
             "PYTHONPATH": str(ROOT),
         }
-        self.kafka.create(namespace, partitions=PARTITIONS, replication=1)
+        self.kafka.create(namespace, partitions=PARTITIONS, replication=replication)
         names = {agency: {"vi": name, "en": agency} for agency, name in NAMES.items()}
         self.record(
             "registry",

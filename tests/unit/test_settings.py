@@ -1,13 +1,16 @@
 """Settings: everything that is wrong in one message, nothing silent, secrets never shown."""
 
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from sipas import settings
+from sipas.bootstrap import Access, Bootstrap
 from sipas.settings import Address, AggregatorSettings, NotifierSettings, SettingsError, SurveySettings, load
 
 RIGHT = {
@@ -67,6 +70,85 @@ def test_a_wrong_value_is_named_with_its_reason(name: str, value: str) -> None:
     [line] = problems(SurveySettings, **{name: value})
     assert line.startswith(name)
     assert "must" in line or "is not" in line
+
+
+def test_without_a_protocol_kafka_is_reached_without_a_log_in() -> None:
+    assert load(SurveySettings, RIGHT).bootstrap.access == Access()
+
+
+def test_a_log_in_to_kafka_is_taken_with_the_addresses(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    given = {
+        "SIPAS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "SIPAS_KAFKA_USERNAME": "survey",
+        "SIPAS_KAFKA_PASSWORD": "p",
+        "SIPAS_KAFKA_CA_FILE": str(authority),
+    }
+    found = load(SurveySettings, RIGHT | given).bootstrap
+    assert found == ("127.0.0.1:9092", "127.0.0.1:9094")
+    assert found.access == Access(
+        protocol="SASL_SSL", mechanism="SCRAM-SHA-512", username="survey", password="p", ca_file=authority
+    )
+    assert "'p'" not in repr(found.access)
+
+
+def test_a_log_in_goes_with_the_addresses_into_another_process() -> None:
+    given = Bootstrap(["127.0.0.1:9092"], Access(protocol="SASL_SSL", username="operator", password="p"))
+    found = pickle.loads(pickle.dumps(given))
+    assert (found, found.access) == (given, given.access)
+
+
+CONTRADICTIONS = [
+    ({"SECURITY_PROTOCOL": "TLS"}, ["SECURITY_PROTOCOL='TLS' must be one of"]),
+    ({"SASL_MECHANISM": "GSSAPI"}, ["SASL_MECHANISM='GSSAPI' must be one of"]),
+    ({"SECURITY_PROTOCOL": "SASL_SSL"}, ["USERNAME is missing", "PASSWORD is missing"]),
+    ({"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "USERNAME": "survey"}, ["PASSWORD is missing"]),
+    ({"SECURITY_PROTOCOL": "SSL", "USERNAME": "survey"}, ["USERNAME is given"]),
+    ({"PASSWORD": "p"}, ["PASSWORD is given"]),
+    ({"SECURITY_PROTOCOL": "SSL", "CA_FILE": "/there/is/none.pem"}, ["CA_FILE='/there/is/none.pem' is not a file"]),
+    ({"CA_FILE": __file__}, ["CA_FILE is given"]),
+    ({"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "USERNAME": "a", "PASSWORD": "p", "CA_FILE": __file__}, ["CA_FILE is"]),
+]
+
+
+@pytest.mark.parametrize(("given", "wrong"), CONTRADICTIONS)
+def test_what_contradicts_itself_about_kafka_is_told(given: dict[str, str], wrong: list[str]) -> None:
+    found = problems(SurveySettings, **{f"SIPAS_KAFKA_{name}": value for name, value in given.items()})
+    assert len(found) == len(wrong)
+    for line, start in zip(found, wrong, strict=True):
+        assert line.startswith(f"SIPAS_KAFKA_{start}")
+        assert "'p'" not in line
+
+
+def test_contradictions_are_told_with_everything_else() -> None:
+    found = problems(SurveySettings, SIPAS_DEMO="yes", SIPAS_KAFKA_PASSWORD="p")
+    assert [line.split("=")[0].split()[0] for line in found] == ["SIPAS_DEMO", "SIPAS_KAFKA_PASSWORD"]
+
+
+@pytest.mark.parametrize("between", [",", " ", ", ", "\n"])
+def test_several_secrets_are_given_newest_first(between: str) -> None:
+    found = load(SurveySettings, RIGHT | {"SIPAS_SECRET": between.join(("n" * 32, "o" * 32))})
+    assert found.secrets == ("n" * 32, "o" * 32)
+
+
+def test_a_short_secret_among_several_is_refused_and_not_shown() -> None:
+    [line] = problems(SurveySettings, SIPAS_SECRET=f"{'n' * 32},geheim")
+    assert "SIPAS_SECRET=(secret)" in line
+    assert "geheim" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://aggregator:p@127.0.0.1:6379/0",
+        "rediss://aggregator:p@redis.example:6379/0?ssl_ca_certs=/ca.pem",
+        "redis+cluster://aggregator:p@10.0.0.1:6379,10.0.0.2:6379",
+        "rediss+cluster://aggregator:p@10.0.0.1:6379,10.0.0.2:6379?ssl_ca_certs=/ca.pem",
+    ],
+)
+def test_a_redis_has_a_user_encryption_and_several_nodes_in_its_address(url: str) -> None:
+    assert load(AggregatorSettings, RIGHT | {"SIPAS_REDIS_URL": url}).redis_url == url
 
 
 NOTIFIER = RIGHT | {
