@@ -53,7 +53,7 @@ def main() -> None:
             wait_until(partial(judges, notifier), 60, "every partition to be judged")
             judging = time.perf_counter() - began
             memory = resident(notifier)
-            stack.tell(today(), 0.9)
+            stack.tell(today(), [0.9])
             wait_until(partial(has_judged, stack), 60, "a total to be judged")
         stack.close()
     print(f"{agencies:,} agencies, {days:,} days, {stored / 1e6:.0f} MB in the judge's ledger, {PARTITIONS} partitions")

@@ -140,7 +140,7 @@ class Program:
         """Whether it serves; a server overrides this."""
         return True
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start(self, timeout_s: float = 180) -> Self:
         """Starts it and waits until it serves."""
         self.start_without_waiting()
         try:
@@ -246,10 +246,6 @@ class KafkaServer(Program):
 
     def ready(self) -> bool:
         return programs.kafka_answers(self.port)
-
-    def start(self, timeout_s: float = 300) -> Self:
-        """A machine with other work takes its time."""
-        return super().start(timeout_s)
 
     def start_without_waiting(self) -> None:
         programs.check_set_up()
