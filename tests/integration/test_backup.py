@@ -11,7 +11,7 @@ import pytest
 from deploy.local.programs import ask_redis
 from services.aggregator.backup.saving import SAVED
 from services.aggregator.backup.segments import Saved
-from sipas.broker import Topics, WholeTopicReader
+from sipas.broker import Log, Publisher, Topics, WholeTopicReader
 from tests.integration.command_line import sipas
 from tests.integration.test_notifier import Counted, Stack, today, vi
 from tests.servers import KafkaServer, RedisServer, wait_until
@@ -43,9 +43,12 @@ class Office:
         self.backups.mkdir()
 
     def lose_kafka(self) -> None:
-        self.counted.aggregator.kill()
+        self.stack.publisher.close()
+        self.stack.kafka.close()
         self.kafka.wipe()
         self.kafka.start(START_S)
+        self.stack.kafka = Log([self.kafka.bootstrap])
+        self.stack.publisher = Publisher([self.kafka.bootstrap])
 
     def records(self) -> dict[str, list[tuple[int, Saved]]]:
         return {kind: everything(self.kafka.bootstrap, self.namespace, kind) for kind in SAVED}

@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -323,9 +323,9 @@ def now() -> datetime:
 @pytest.fixture
 def stack(kafka: KafkaServer, tmp_path: Path, namespace: str) -> Iterator[Stack]:
     """Redis of its own: tests flush it."""
-    with RedisServer(tmp_path) as redis, ExitStack() as closing:
+    with RedisServer(tmp_path) as redis, ExitStack() as servers:
         made = Stack(kafka.bootstrap, redis, namespace, tmp_path)
-        closing.callback(made.close)
+        servers.callback(made.close)
         made.mailbox.start()
         yield made
 
@@ -711,6 +711,31 @@ def test_tallies_made_anew_are_gathered_silently_from_their_beginning(stack: Sta
         stack.settle()
         assert "starting over" in notifier.log
         assert stack.kinds() == []
+
+
+def test_alerts_made_anew_that_have_grown_past_the_ledger_are_read_from_their_beginning(stack: Stack):
+    """Restored from a backup that lacks the deliveries: who was told only after it was made is told once more."""
+    with stack.notifier() as notifier:
+        day = stack.tell_usual(today() - timedelta(days=63), 60)
+        stack.settle()
+        stack.tell_fall(day, 3)
+        stack.settle()
+        notifier.stop()
+        reader = WholeTopicReader(stack.bootstrap, stack.topics.alerts)
+        possible, *deliveries = list(reader.to_end())
+        reader.close()
+        stack.kafka.delete([stack.topics.alerts])
+        wait_until(lambda: stack.topics.alerts not in stack.kafka.existing(), 20, "the topic to be gone")
+        stack.kafka.create(stack.namespace, partitions=PARTITIONS, replication=1)
+        with closing(Publisher(stack.bootstrap)) as publisher:
+            publisher.publish(stack.topics.alerts, possible.value, key=possible.key, headers=possible.headers)
+            for _ in deliveries:
+                publisher.publish(stack.topics.alerts, b"{}", key="x")
+        notifier.start()
+        wait_until(lambda: len(stack.mailbox.mails) == 2 * len(deliveries), 60, "both leaders to be told once more")
+        stack.settle()
+    assert "starting over" in notifier.log
+    assert set(stack.records_by_id().values()) == {1}
 
 
 def test_without_a_namespace_it_says_what_to_do_and_ends(stack: Stack):

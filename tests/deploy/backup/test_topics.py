@@ -5,21 +5,24 @@ import random
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from kafka import KafkaProducer
 
 from services.aggregator.backup.checking import check
-from services.aggregator.backup.manifest import read_manifest
+from services.aggregator.backup.manifest import MANIFEST, read_manifest
 from services.aggregator.backup.restoring import Disturbed, NotEmpty, Restored, restore
 from services.aggregator.backup.saving import SAVED, NotContinued, Outcome, save
 from services.aggregator.backup.segments import Saved, read_segments
 from sipas.broker import TOPIC_SETTINGS, Log, Publisher, Topics, Written, publish_together
+from sipas.events import midnight_ms
 from tests.integration.command_line import SIPAS, environment_with
 from tests.integration.test_backup import everything, newest_by_key
-from tests.integration.test_notifier import PARTITIONS, entry, now
-from tests.servers import KafkaServer, wait_until
+from tests.integration.test_notifier import PARTITIONS, ZONE, entry, now, today
+from tests.servers import KafkaServer, Program, wait_until
 from tests.survey_stack import set_up_namespace
 
 
@@ -31,6 +34,8 @@ class Backed:
         self.topics = Topics(namespace)
         self.log = Log([bootstrap])
         self.folder = directory / namespace
+        # young enough that Kafka does not delete comments meanwhile
+        self.at_ms = midnight_ms(today() - timedelta(days=1), ZoneInfo(ZONE))
         set_up_namespace(
             bootstrap, namespace, [entry("block", "so", name={"vi": "Sở", "en": "Departments"}, order=1)], PARTITIONS
         )
@@ -40,7 +45,7 @@ class Backed:
         with closing(Publisher([self.bootstrap])) as publisher:
             publisher.wait(
                 [
-                    publisher.send(topic, value, key=key, partition=partition, timestamp_ms=1_700_000_000_000)
+                    publisher.send(topic, value, key=key, partition=partition, timestamp_ms=self.at_ms)
                     for key, value in records
                 ]
             )
@@ -64,8 +69,24 @@ class Backed:
     def make_topics(self) -> None:
         self.log.create(self.namespace, partitions=PARTITIONS, replication=1)
 
+    def command(self, *words: str) -> Program:
+        """`sipas …`, not started yet."""
+        return Program(words[0], [str(SIPAS), *words], self.directory, environment_with(self.settings))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "SIPAS_NAMESPACE": self.namespace,
+            "SIPAS_KAFKA_BOOTSTRAP": self.bootstrap,
+            "SIPAS_REDIS_URL": "redis://127.0.0.1:1",
+        }
+
     def everything(self, kind: str) -> list[tuple[int, Saved]]:
         return everything(self.bootstrap, self.namespace, kind)
+
+    def has_some(self, kind: str) -> bool:
+        topic = getattr(self.topics, kind)
+        return topic in self.log.existing() and self.log.bounds(topic)[0][1] > 0
 
     def words(self) -> bytes:
         """All that any file says."""
@@ -208,6 +229,27 @@ def test_an_interrupted_restore_goes_on_where_it_stopped(backed: Backed) -> None
         assert backed.everything(kind) == before[kind]
 
 
+def test_a_killed_command_is_given_again(backed: Backed) -> None:
+    """Killed while a file is half written, then while a topic is half filled."""
+    for start in range(0, 40_000, 5_000):
+        backed.write("responses", *some(5_000, start))
+    before = backed.everything("responses")
+    saving = backed.command("backup", str(backed.directory)).start()
+    wait_until(lambda: list(backed.folder.rglob("*.part")) or not saving.alive, 120, "a file to be begun")
+    saving.kill()
+    assert not (backed.folder / MANIFEST).exists()
+    outcome = backed.save()
+    assert (outcome.manifest.chain("responses", 0).records, list(backed.folder.rglob("*.part"))) == (40_000, [])
+    backed.lose()
+    restoring = backed.command("restore", str(backed.directory)).start()
+    wait_until(lambda: backed.has_some("responses") or not restoring.alive, 120, "the topic to be begun")
+    restoring.kill()
+    assert 0 < len(backed.everything("responses")) < 40_000
+    assert backed.everything("registry") == []
+    assert backed.restore().written < outcome.manifest.records
+    assert backed.everything("responses") == before
+
+
 def test_only_an_empty_namespace_is_restored(backed: Backed) -> None:
     backed.write("responses", *some(4))
     backed.save()
@@ -271,14 +313,8 @@ def test_what_cannot_be_done_is_said_in_a_line(
     dice = random.Random(1)
     backed.write("responses", *[("a", dice.randbytes(1000)) for _ in range(200)])
     limited = ["bash", "-c", 'ulimit -f 1 && exec "$@"', "bash", str(SIPAS), *words]
-    given = {
-        "SIPAS_NAMESPACE": backed.namespace,
-        "SIPAS_KAFKA_BOOTSTRAP": backed.bootstrap,
-        "SIPAS_REDIS_URL": "redis://127.0.0.1:1",
-    }
-    done = subprocess.run(
-        limited, cwd=tmp_path, env=environment_with(given), capture_output=True, text=True, check=False, timeout=300
-    )
+    env = environment_with(backed.settings)
+    done = subprocess.run(limited, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert says in done.stderr
     assert not list(tmp_path.rglob("*.part"))
