@@ -7,7 +7,6 @@ dashboard, but does not look inside of queries and options; queries are sent to 
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 

@@ -243,7 +243,9 @@ def stranger(monitored: Monitored) -> Iterator[None]:
     consumer = KafkaConsumer(
         bootstrap_servers=f"127.0.0.1:{monitored.port_of(KAFKA)}",
         group_id="sipas.courier",
-        client_id="0-stranger",
+        # a name that it keeps over restarts, as ours has one: those are served first
+        group_instance_id="0-stranger",
+        session_timeout_ms=10_000,
         partition_assignment_strategy=[RangePartitionAssignor],
         enable_auto_commit=False,
     )
