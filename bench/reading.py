@@ -111,13 +111,13 @@ class Board:
             demo=False,
         )
         self.http = make_app(parts).test_client()
-        self.metrics = FigureMetrics(parts, reader, clock=self.later)
+        self.metrics = FigureMetrics(parts, reader, clock=lambda: self.hours * 3600.0)
         self.hours = 0
 
-    def later(self) -> float:
-        """An hour with every look: whatever may be made again is due."""
+    def turn(self) -> None:
+        """Make the figures for Prometheus, an hour later: all of them are due."""
         self.hours += 1
-        return 3600.0 * self.hours
+        self.metrics.turn()
 
     def _fill(self) -> None:
         days = [NOW.date() - timedelta(days=number) for number in range(400)]
@@ -196,14 +196,14 @@ def measure(url: str, namespace: str, agencies: int, times: int) -> None:
     )
     timed("index of one agency, a year", times, lambda: board.get("/v1/agencies/agency-1/index?period=2026"))
     timed("index of the province, a year", min(times, 10), lambda: board.get("/v1/scopes/province/index?period=2026"))
-    timed("figures for Prometheus, the first time", 1, board.metrics.turn)
+    timed("figures for Prometheus, the first time", 1, board.turn)
     timed(
         f"figures for Prometheus, {some} agencies moved since",
         min(times, 10),
-        board.metrics.turn,
+        board.turn,
         lambda: board.count(some),
     )
-    timed("figures for Prometheus, nothing moved since", min(times, 10), board.metrics.turn)
+    timed("figures for Prometheus, nothing moved since", min(times, 10), board.turn)
     tag = board.get(year)
     timed("ranking of the year, ETag hit", 5 * times, lambda: board.get(year, tag, 304))
     board.ledgers.close()
