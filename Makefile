@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast lint lock bench clean
+.PHONY: help setup up test test-fast test-prometheus lint lock bench clean
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -25,10 +25,13 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 	@exec $(BIN)/python -m deploy.local.up $(UP_OPTIONS)
 
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
+
+test-prometheus: setup ## rules and dashboards, a real Prometheus beside a real stack (needs Debian's prometheus, prometheus-alertmanager, nodejs, npm)
+	@$(BIN)/python -m pytest tests/deploy/prometheus $(PYTEST_OPTIONS)
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .
