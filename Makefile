@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom test-cluster
+.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom test-cluster test-prometheus
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -47,6 +47,9 @@ k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheu
 
 test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git; 2 GB)
 	@$(BIN)/python -m pytest tests/deploy/cluster tests/deploy/security --timeout=3600 $(PYTEST_OPTIONS)
+
+test-prometheus: setup ## rules and dashboards, a real Prometheus beside a real stack (needs Debian's prometheus, prometheus-alertmanager, nodejs, npm)
+	@$(BIN)/python -m pytest tests/deploy/prometheus $(PYTEST_OPTIONS)
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
 	@$(BIN)/ruff check .

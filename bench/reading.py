@@ -27,6 +27,7 @@ from holidays import country_holidays
 from bench.machine import machine
 from services.board.alert_forms import FormNonces
 from services.board.app import make_app
+from services.board.figure_metrics import FigureMetrics
 from services.board.figures import Figures
 from services.board.memory import collect_seldom
 from services.board.parts import Leading, Parts
@@ -100,7 +101,7 @@ class Board:
                 heard=lambda _id: None,
             ),
             comments=lambda _agency, _day: [],
-            figures=Figures(TallyReader(self.ledgers, PARTITIONS), load_methods(), 5),
+            figures=Figures(reader := TallyReader(self.ledgers, PARTITIONS), load_methods(), 5),
             methods=load_methods(),
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
             holidays=country_holidays("VN"),
@@ -110,6 +111,13 @@ class Board:
             demo=False,
         )
         self.http = make_app(parts).test_client()
+        self.metrics = FigureMetrics(parts, reader, clock=lambda: self.hours * 3600.0)
+        self.hours = 0
+
+    def turn(self) -> None:
+        """Make the figures for Prometheus, an hour later: all of them are due."""
+        self.hours += 1
+        self.metrics.turn()
 
     def _fill(self) -> None:
         days = [NOW.date() - timedelta(days=number) for number in range(400)]
@@ -188,6 +196,14 @@ def measure(url: str, namespace: str, agencies: int, times: int) -> None:
     )
     timed("index of one agency, a year", times, lambda: board.get("/v1/agencies/agency-1/index?period=2026"))
     timed("index of the province, a year", min(times, 10), lambda: board.get("/v1/scopes/province/index?period=2026"))
+    timed("figures for Prometheus, the first time", 1, board.turn)
+    timed(
+        f"figures for Prometheus, {some} agencies moved since",
+        min(times, 10),
+        board.turn,
+        lambda: board.count(some),
+    )
+    timed("figures for Prometheus, nothing moved since", min(times, 10), board.turn)
     tag = board.get(year)
     timed("ranking of the year, ETag hit", 5 * times, lambda: board.get(year, tag, 304))
     board.ledgers.close()

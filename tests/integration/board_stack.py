@@ -98,7 +98,8 @@ class BoardStack:
         for keys in self.keys:
             keys.slot.create(0, {"offset": -1, "rebuild_until": 0, "rebuilt": 1})
         registry = Registry.fold(entries)
-        parts = Parts(
+        self.reader = TallyReader(self.ledgers, PARTITIONS)
+        self.parts = Parts(
             registry=lambda: registry,
             alerts=lambda: self.alerts,
             scores=lambda: self.scores,
@@ -111,7 +112,7 @@ class BoardStack:
             ),
             comments=read_comments
             or (lambda agency, day: [one for one in self.comments if (one.agency, one.day) == (agency, day)]),
-            figures=Figures(TallyReader(self.ledgers, PARTITIONS), self.methods, publication_minimum),
+            figures=Figures(self.reader, self.methods, publication_minimum),
             methods=self.methods,
             zone=ZoneInfo("Asia/Ho_Chi_Minh"),
             holidays=country_holidays("VN"),
@@ -120,7 +121,7 @@ class BoardStack:
             ranking_minimum=30,
             demo=demo,
         )
-        self.client: FlaskClient = make_app(parts).test_client()
+        self.client: FlaskClient = make_app(self.parts).test_client()
 
     def decide(self, decision: AlertDecided) -> None:
         """As a Kafka that answers at once, or not at all."""
