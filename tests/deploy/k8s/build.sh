@@ -24,7 +24,8 @@ copy "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{servicem
 	"$directory/definitions"
 copy "$(field github.com/kedacore/keda/v2@$KEDA Dir)/config/crd/bases/keda.sh_scaledobjects.yaml" "$directory/definitions"
 
-GOBIN="$directory/bin" go install "sigs.k8s.io/kwok/cmd/kwok@$KWOK"
+# the flags of the others, so that Go compiles what they share once
+GOBIN="$directory/bin" go install -trimpath "sigs.k8s.io/kwok/cmd/kwok@$KWOK"
 stages=$(field "sigs.k8s.io/kwok@$KWOK" Dir)/kustomize/stage
 copy "$stages"/node/fast/node-initialize.yaml "$stages"/pod/fast/pod-{ready,complete,delete}.yaml "$directory/stages"
 
