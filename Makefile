@@ -18,7 +18,7 @@ UP_OPTIONS ?=
 lint test-fast k8s-rules lock sbom: NEEDS := python
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(PACKAGE) $(KAFKA) $(REDIS) ## .venv, Kafka's jars, redis-server (needs Python 3.11+, Java 17+, Maven; network the first time)
 	@:

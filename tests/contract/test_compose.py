@@ -171,7 +171,9 @@ def test_every_setting_of_a_service_can_be_given_in_the_env_file(name: str) -> N
     access = {setting.name for setting in describe() if setting.name.startswith("SIPAS_KAFKA_")}
     fixed = {"SIPAS_LOG", "SIPAS_LANGUAGES_DIR", *access}
     settings = {setting.name for setting in describe() if PARTS[name].__name__ in setting.used_by}
-    assert settings - environment(name).keys() - fixed == set()
+    # this Kafka is in a network that only this file's services are in, and asks nobody for a name
+    of_kafka = {one for one in settings if one.startswith("SIPAS_KAFKA_")}
+    assert settings - environment(name).keys() - fixed - of_kafka == set()
 
 
 @pytest.mark.parametrize("secret", sorted(SECRETS))
