@@ -563,8 +563,16 @@ class GroupReader:
         return None if found is None else str(found)
 
     def end(self, partition: Partition) -> int:
-        """The next offset to be written. Raises `KafkaAway`."""
+        """The next offset to be written, as the newest fetch said; asked for only where nothing is fetched.
+
+        Asking waits for a leader, for half a minute where a broker has just died, and whoever asks is the loop that
+        has other partitions to read. Raises `KafkaAway`.
+        """
         tp = TopicPartition(*partition)
+        if tp in self._consumer.assignment() and tp not in self._consumer.paused():
+            known: int | None = self._consumer.highwater(tp)
+            if known is not None:
+                return known
         with self._asking:
             return cast("int", self._consumer.end_offsets([tp])[tp])
 

@@ -73,7 +73,7 @@ class AggregatorStack:
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`sipas …` to its end."""
         return subprocess.run(
-            self._command(*words), check=False, env=self._command_env(), capture_output=True, text=True, timeout=120
+            self._command(*words), check=False, env=self._command_env(), capture_output=True, text=True, timeout=600
         )
 
     def running_command(self, name: str, *words: str) -> Program:

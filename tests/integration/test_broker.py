@@ -20,7 +20,7 @@ from sipas.broker import (
     WholeTopicReader,
     WrongTopics,
 )
-from tests.servers import KafkaServer, free_port
+from tests.servers import KafkaServer, free_port, wait_until
 
 TOPIC = Topics("away").responses
 
@@ -84,6 +84,28 @@ def test_when_the_broker_has_stopped_every_question_says_that_kafka_is_away(brok
     assert answers(questions) == dict.fromkeys(questions, KafkaAway)
     for client in (*asked, whole, member):
         client.close()
+
+
+def test_the_end_of_what_is_read_is_known_while_the_broker_is_away(broker: KafkaServer) -> None:
+    """Whoever only watches how far behind it is must not wait for a leader, nor end for want of one."""
+    publisher = Publisher([broker.bootstrap])
+    for _ in range(3):
+        publisher.publish(TOPIC, b"x", key="a", partition=0)
+    publisher.close()
+    partition, read = Partition(TOPIC, 0), 0
+    member = GroupReader([broker.bootstrap], group="behind", topics=[TOPIC], max_records=1)
+
+    def one_is_read() -> bool:
+        nonlocal read
+        read += sum(map(len, member.poll(0.2).values()))
+        for assigned in member.take_assigned():
+            member.start(assigned, 0)
+        return read > 0
+
+    wait_until(one_is_read, 120, "a record")
+    broker.stop()
+    assert member.end(partition) == 3
+    member.close()
 
 
 def test_what_a_broker_answers_is_not_taken_for_its_absence(broker: KafkaServer) -> None:

@@ -12,6 +12,9 @@ from tests.deploy.cluster.clusters import PATIENCE_S, KafkaCluster, RedisCluster
 from tests.integration.test_notifier import Stack, today, vi
 from tests.servers import wait_until
 
+# a client of kafka-python that meets a dead broker leaves its sockets to the garbage collector, which warns
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture
 def stack(brokers: KafkaCluster, nodes: RedisCluster, tmp_path: Path, namespace: str) -> Iterator[Stack]:

@@ -16,6 +16,9 @@ from tests.integration.test_board_process import Service
 from tests.servers import free_port, wait_until
 from tests.survey_stack import OPEN, SUBMIT_KEY, Survey, set_up_namespace, sheets, small_registry
 
+# a client of kafka-python that meets a dead broker leaves its sockets to the garbage collector, which warns
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 GOOD = {"ACCESS": 5, "PROC": 4, "STAFF": 5, "RESULT": 4, "FEEDBACK": None}
 
 

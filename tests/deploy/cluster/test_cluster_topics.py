@@ -6,11 +6,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from sipas.broker import TOPIC_SETTINGS
 from tests.deploy.cluster.clusters import KafkaCluster
+
+# a client of kafka-python that meets a dead broker leaves its sockets to the garbage collector, which warns
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_three_copies_two_of_which_must_have_a_record_and_no_stale_leader(

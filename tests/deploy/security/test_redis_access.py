@@ -112,6 +112,21 @@ def test_a_wrong_password_is_said_at_once(provinces_redis: SecureRedis, namespac
     held.close()
 
 
+def test_a_password_is_replaced_while_both_are_valid(provinces_redis: SecureRedis, namespace: str) -> None:
+    new = provinces_redis.address("aggregator").replace("aggregator-s-secret", "another-secret")
+    with redis.Redis.from_url(provinces_redis.address("admin")) as admin:
+        admin.execute_command("ACL", "SETUSER", "aggregator", ">another-secret")
+        for url in (new, provinces_redis.address("aggregator")):
+            held = Ledgers(url, namespace)
+            assert held.slot("g1", 0).position() is None
+            held.close()
+        admin.execute_command("ACL", "SETUSER", "aggregator", "<aggregator-s-secret")
+    late = ledgers(provinces_redis, "aggregator", namespace)
+    with pytest.raises(LedgerAway, match="no such user"):
+        late.wait_until_ready(60)
+    late.close()
+
+
 def test_who_has_no_name_gets_nothing(provinces_redis: SecureRedis, namespace: str) -> None:
     held = Ledgers(f"redis://127.0.0.1:{provinces_redis.port}/0", namespace)
     with pytest.raises(LedgerAway):
