@@ -14,6 +14,7 @@ from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
 from tests.deploy.cluster.clusters import KafkaCluster, RedisCluster
 from tests.integration.answers import Answers
+from tests.integration.command_line import FORKED
 from tests.integration.faulty_proxy import FaultyProxy
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 from tests.survey_stack import set_up_namespace
@@ -72,9 +73,7 @@ class AggregatorStack:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`sipas …` to its end."""
-        return subprocess.run(
-            self._command(*words), check=False, env=self._command_env(), capture_output=True, text=True, timeout=600
-        )
+        return FORKED.call(words, self._command_env())
 
     def running_command(self, name: str, *words: str) -> Program:
         """`sipas …` as a program that is not started yet."""
