@@ -8,7 +8,7 @@ Whether an alert is snoozed or silenced depends on the time, which is passed in.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -168,9 +168,12 @@ class AlertBook:
     def silenced(self, agency_scopes: Collection[str], at: datetime) -> SilenceSet | None:
         """The silence that holds at that instant for an agency with these scopes (`Agency.scopes`), the longest."""
         scopes = {scope.removeprefix("agency/") for scope in agency_scopes}
-        holding = [
-            one
-            for one in self.silences.values()
-            if one.scope.removeprefix("agency/") in scopes and one.start <= at < one.end
-        ]
+        holding = [one for one in self._holding(at) if one.scope.removeprefix("agency/") in scopes]
         return max(holding, key=lambda one: (one.end, one.id), default=None)
+
+    def silenced_scopes(self, at: datetime) -> frozenset[str]:
+        """The scopes (`Agency.scopes`) for which a silence holds at that instant."""
+        return frozenset(one.scope.removeprefix("agency/") for one in self._holding(at))
+
+    def _holding(self, at: datetime) -> Iterator[SilenceSet]:
+        return (one for one in self.silences.values() if one.start <= at < one.end)

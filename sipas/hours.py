@@ -47,9 +47,10 @@ class Hours:
         spans = [_span(day, start, end, zone) for start, end in parts]
         return [(start, end) for start, end in spans if start < end]
 
-    def without(self, day: date, zone: ZoneInfo) -> list[Span]:
-        """What of the local `day` lies outside of them, in order."""
-        return Hours(self.end, self.start).within(day, zone)
+    @property
+    def others(self) -> Hours:
+        """The hours of a day that lie outside of them."""
+        return Hours(self.end, self.start)
 
 
 def instant(day: date, when: time, zone: ZoneInfo) -> datetime:

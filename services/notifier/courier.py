@@ -45,7 +45,6 @@ from sipas.telemetry import logger
 
 LEDGER = "courier"
 REBUILT_DAYS = 7
-AT_ONCE = 10
 CHECK_EVERY = timedelta(seconds=1)
 
 log = logger("courier")
@@ -270,17 +269,20 @@ class Courier:
         if not (overdue or any(self._usable(attempt) for attempt in attempts)) or not self._is_ours():
             return
         # another owner, or an earlier life of this one, may have sent them
-        self._record.catch_up()
+        if self._record.catch_up():
+            attempts = self._attempts()
         for attempt in overdue:
             self._say_overdue(attempt.message, attempt.since)
-        tried = 0
-        for attempt in self._attempts():
-            if tried < AT_ONCE and self._usable(attempt):
-                tried += 1
-                if not self._try(attempt):
-                    return
-        if tried == AT_ONCE:
-            self._plan_at = self._now()
+        # by time, not by number: a plan of a whole country takes as long as ten mails, a server that hangs longer
+        until = self._now() + CHECK_EVERY
+        for attempt in attempts:
+            if not self._usable(attempt):
+                continue
+            if self._now() > until:
+                self._plan_at = self._now()
+                return
+            if not self._try(attempt):
+                return
 
     def _attempts(self) -> list[Attempt]:
         """What is due, what was handed over before and not heard of first."""

@@ -30,11 +30,13 @@ class CourierRecord:
         self.first_at: dict[int, str] = {}
         """Offset in `alerts` -> id of the change that is told there first."""
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> bool:
+        """Whether anything has come since."""
         events = [event for record in self._alerts.to_end() if (event := self._read(record)) is not None]
         events += events_in(self._decisions.to_end())
         if events:
             self.book = self.book.updated(events)
+        return bool(events)
 
     def _read(self, record: Record) -> Event | None:
         event = read_event(record)

@@ -129,18 +129,98 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What is the same of a change, whoever is told of it."""
+
+    alert: Alert
+    place: int
+    """Of the change among those of its alert."""
+    came: datetime
+    never: Literal["closed", "over"] | None
+    """Why those are not told of it who were told nothing of its alert; who was is told of everything but a closing."""
+    waits: bool
+    """Silenced or snoozed."""
+
+    @property
+    def change(self) -> AlertChanged:
+        return self.alert.changes[self.place]
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """An item with what it is about."""
 
     item: Item
     person: Person
-    alert: Alert
-    place: int
-    """Of the change among those of its alert."""
+    told: _Told
 
-    @property
-    def change(self) -> AlertChanged:
-        return self.alert.changes[self.place]
+
+class _Looking:
+    """Looks up once a plan what many items share.
+
+    A fall of a whole country is 10,500 items, planned every second: what was asked item by item (the alert's state and
+    scopes, every silence, a person's hours) took longer than that second.
+    """
+
+    def __init__(self, view: View, manner: Manner, now: datetime) -> None:
+        self._view, self._manner, self._now = view, manner, now
+        self._silenced = view.book.silenced_scopes(now)
+        self._told: dict[str, _Told | None] = {}
+        self._rest: dict[tuple[str, bool], bool] = {}
+        self._since: dict[tuple[str, str, Lane], datetime] = {}
+
+    def known(self, item: Item) -> _Known | None:
+        """None where the person was erased, or the change is none of the record's."""
+        person = self._view.people.by_id.get(item.person)
+        if item.change not in self._told:
+            self._told[item.change] = self._look(item)
+        told = self._told[item.change]
+        return None if person is None or told is None else _Known(item, person, told)
+
+    def since(self, known: _Known) -> datetime | None:
+        """Since when the change might have been told; None where it has to wait."""
+        person, change = known.person, known.told.change
+        # by the text of their hours, which are the same for most
+        resting = person.quiet_hours, change.kind == "confirmed"
+        if resting not in self._rest:
+            quiet = self._manner.quiet_hours(person, change)
+            self._rest[resting] = self._manner.calendar.next_allowed(self._now, quiet) > self._now
+        if self._rest[resting] or known.told.waits:
+            return None
+        key = person.quiet_hours, change.id, known.item.lane
+        if key not in self._since:
+            self._since[key] = self._reckon(known)
+        since = self._since[key]
+        return since if since <= self._now else None
+
+    def _reckon(self, known: _Known) -> datetime:
+        # a clock that was set back must not hold up what is in the record already
+        since = min(known.told.came, self._now)
+        if known.item.lane == "escalation":
+            since = self._manner.calendar.after_working_time(since, self._manner.escalate_after)
+        if (snoozed_until := known.told.alert.snoozed_until) is not None:
+            since = max(since, snoozed_until)
+        return self._manner.calendar.next_allowed(since, self._manner.quiet_hours(known.person, known.told.change))
+
+    def _look(self, item: Item) -> _Told | None:
+        book = self._view.book
+        key = book.key_by_change.get(item.change)
+        if key is None:
+            return None
+        alert = book.alerts[key]
+        place = next(at for at, change in enumerate(alert.changes) if change.id == item.change)
+        came = datetime.fromisoformat(item.at)
+        over = alert.state == "recovered"
+        # mostly nothing is silenced, and then it does not matter what is above the agency
+        asked = self._silenced or (over and book.silences)
+        scopes = scopes_of(alert.changes[place].agency, self._view.agencies) if asked else ()
+        never: Literal["closed", "over"] | None = None
+        if alert.closed is not None:
+            never = "closed"
+        elif over and book.silenced(scopes, came):
+            never = "over"
+        waits = not self._silenced.isdisjoint(scopes) or alert.snoozed(self._now)
+        return _Told(alert, place, came, never, waits)
 
 
 def plan(items: Iterable[Item], view: View, manner: Manner, now: datetime) -> Plan:
@@ -148,19 +228,16 @@ def plan(items: Iterable[Item], view: View, manner: Manner, now: datetime) -> Pl
     gone: list[Item] = []
     withheld: dict[tuple[str, str], Held] = {}
     ready: dict[tuple[str, Lane], list[tuple[datetime, _Known]]] = defaultdict(list)
+    looking = _Looking(view, manner, now)
     for item in items:
-        known = _known(item, view)
+        known = looking.known(item)
         if known is None or _superfluous(known, view.told):
             gone.append(item)
-            continue
-        scopes = scopes_of(known.change.agency, view.agencies)
-        if (reason := _withheld(known, scopes, view)) is not None:
-            key = (item.person, known.alert.changes[0].id)
+        elif (reason := _withheld(known)) is not None:
+            key = (item.person, known.told.alert.changes[0].id)
             before = withheld[key].changes if key in withheld else ()
-            withheld[key] = Held(item.person, (*before, item.change), known.change.agency, reason)
-            continue
-        since = _since(known, scopes, view, manner, now)
-        if since is not None:
+            withheld[key] = Held(item.person, (*before, item.change), known.told.change.agency, reason)
+        elif (since := looking.since(known)) is not None:
             ready[item.person, item.lane].append((since, known))
     due = [
         Due(_message(lane, [known for _, known in group]), since)
@@ -170,45 +247,17 @@ def plan(items: Iterable[Item], view: View, manner: Manner, now: datetime) -> Pl
     return Plan(tuple(sorted(due, key=lambda one: one.since)), tuple(withheld.values()), tuple(gone))
 
 
-def _known(item: Item, view: View) -> _Known | None:
-    person = view.people.by_id.get(item.person)
-    key = view.book.key_by_change.get(item.change)
-    if person is None or key is None:
-        return None
-    alert = view.book.alerts[key]
-    place = next(at for at, change in enumerate(alert.changes) if change.id == item.change)
-    return _Known(item, person, alert, place)
-
-
 def _superfluous(known: _Known, told: Told) -> bool:
     if told.knows(known.person.id, known.item.change, known.item.lane):
         return True
-    return known.item.lane == "escalation" and (known.alert.acknowledged is not None or not known.alert.open)
+    alert = known.told.alert
+    return known.item.lane == "escalation" and (alert.acknowledged is not None or not alert.open)
 
 
-def _withheld(known: _Known, scopes: Sequence[str], view: View) -> Literal["over", "closed"] | None:
-    if known.alert.closed is not None:
-        return "closed"
-    if known.alert.state != "recovered" or any(one.person == known.person.id for one in known.alert.told):
-        return None
-    return "over" if view.book.silenced(scopes, datetime.fromisoformat(known.item.at)) else None
-
-
-def _since(known: _Known, scopes: Sequence[str], view: View, manner: Manner, now: datetime) -> datetime | None:
-    """Since when the change might have been told; None where it has to wait."""
-    quiet = manner.quiet_hours(known.person, known.change)
-    if manner.calendar.next_allowed(now, quiet) > now:
-        return None
-    if view.book.silenced(scopes, now) is not None or known.alert.snoozed(now):
-        return None
-    # a clock that was set back must not hold up what is in the record already
-    since = min(datetime.fromisoformat(known.item.at), now)
-    if known.item.lane == "escalation":
-        since = manner.calendar.after_working_time(since, manner.escalate_after)
-    if (snoozed_until := known.alert.snoozed_until) is not None:
-        since = max(since, snoozed_until)
-    since = manner.calendar.next_allowed(since, quiet)
-    return since if since <= now else None
+def _withheld(known: _Known) -> Literal["over", "closed"] | None:
+    if known.told.never != "over":
+        return known.told.never
+    return None if any(one.person == known.person.id for one in known.told.alert.told) else "over"
 
 
 def _group_since(person: str, lane: Lane, since: Sequence[datetime], told: Told, manner: Manner) -> datetime:
@@ -219,17 +268,17 @@ def _group_since(person: str, lane: Lane, since: Sequence[datetime], told: Told,
 
 def _message(lane: Lane, group: Sequence[_Known]) -> Outgoing:
     newest: dict[str, _Known] = {}
-    for known in sorted(group, key=lambda one: one.place):
-        newest[known.alert.changes[0].id] = known
+    for known in sorted(group, key=lambda one: one.told.place):
+        newest[known.told.alert.changes[0].id] = known
     said = sorted(newest.values(), key=lambda one: (one.item.at, one.item.change))
-    ids = tuple(known.item.change for known in said)
-    also = sorted((known for known in group if known.item.change not in ids), key=lambda one: one.item.change)
+    ids = dict.fromkeys(known.item.change for known in said)
+    also = sorted(known.item.change for known in group if known.item.change not in ids)
     return Outgoing(
-        kind=_kind(lane, [known.change.agency for known in said]),
+        kind=_kind(lane, [known.told.change.agency for known in said]),
         lane=lane,
         person=group[0].person.id,
-        said=ids,
-        also=tuple(known.item.change for known in also),
+        said=tuple(ids),
+        also=tuple(also),
     )
 
 
