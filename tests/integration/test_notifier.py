@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
@@ -36,6 +36,7 @@ from sipas.broker import (
     Log,
     Publisher,
     PublishFailed,
+    Sent,
     Topics,
     WholeTopicReader,
     Written,
@@ -59,6 +60,11 @@ NAMES = {"so-noi-vu": "Sở Nội vụ", "so-y-te": "Sở Y tế", "so-cong-thuo
 
 def today() -> date:
     return datetime.now(ZoneInfo(ZONE)).date()
+
+
+def usual(days: int) -> list[float]:
+    """About 90 %."""
+    return [0.90 + 0.025 * (number % 3 - 1) for number in range(days)]
 
 
 class Mailbox:
@@ -124,7 +130,7 @@ class Stack:
         self.publisher = Publisher(self.bootstrap)
         self.ledgers = Ledgers(redis.url, namespace)
         self.mailbox = Mailbox()
-        self.version = 0
+        self.version = self.epoch = 0
         self.env = {
             "SIPAS_NAMESPACE": namespace,
             "SIPAS_TIMEZONE": ZONE,
@@ -163,15 +169,21 @@ class Stack:
         publish_together(self.bootstrap, f"{name}.test", written)
 
     def mark(self, partition: int) -> None:
-        event = Rebuilt(partition=partition, version=(0, 0))
-        self.publish(event, f"rebuilt/{partition}", partition)
+        event = Rebuilt(partition=partition, version=(self.epoch, 0))
+        self.publisher.wait([self.publish(event, f"rebuilt/{partition}", partition)])
 
-    def publish(self, event, key: str, partition: int) -> None:
+    def publish(self, event, key: str, partition: int) -> Sent:
         marks = headers(event, event_id="t", source="/t/aggregator", at=now())
-        self.publisher.publish(self.topics.tallies, encode(event), key=key, headers=marks, partition=partition)
+        return self.publisher.send(self.topics.tallies, encode(event), key=key, headers=marks, partition=partition)
 
-    def tell(self, day: date, share: float, agency: str = "so-noi-vu") -> None:
-        """A day of `SHEETS` sheets, each wholly satisfied or not at all, with STAFF the worst."""
+    def tell(self, first: date, shares: Iterable[float], agency: str = "so-noi-vu") -> date:
+        """Days, each with its share, all at once; the day after them."""
+        days = [(first + timedelta(days=number), share) for number, share in enumerate(shares)]
+        self.publisher.wait([self._total(day, share, agency) for day, share in days])
+        return first + timedelta(days=len(days))
+
+    def _total(self, day: date, share: float, agency: str) -> Sent:
+        """A day of `SHEETS` sheets, each wholly satisfied or not at all."""
         self.version += 1
         satisfied = round(share * SHEETS)
         fields = {"responses": SHEETS, "5/5": satisfied, "0/5": SHEETS - satisfied}
@@ -181,25 +193,20 @@ class Stack:
             agency=agency,
             method="quick-5@1",
             day=day,
-            version=(0, self.version),
+            version=(self.epoch, self.version),
             as_of=None,
             fields={name: number for name, number in fields.items() if number},
             parts={},
         )
-        key = f"{agency}/quick-5@1/{day}"
-        self.publish(event, key, partition_of(agency, PARTITIONS))
+        return self.publish(event, f"{agency}/quick-5@1/{day}", partition_of(agency, PARTITIONS))
 
     def tell_usual(self, first: date, days: int, agency: str = "so-noi-vu") -> date:
         """Days at 90 %; the day after them."""
-        for number in range(days):
-            self.tell(first + timedelta(days=number), 0.90 + 0.025 * (number % 3 - 1), agency)
-        return first + timedelta(days=days)
+        return self.tell(first, usual(days), agency)
 
     def tell_fall(self, first: date, days: int, agency: str = "so-noi-vu", share: float = 0.725) -> date:
         """A fall that is possible on its third day and confirmed on its fourth."""
-        for number in range(days):
-            self.tell(first + timedelta(days=number), share, agency)
-        return first + timedelta(days=days)
+        return self.tell(first, [share] * days, agency)
 
     def notifier(self, name: str = "notifier", **env: str) -> Notifier:
         return Notifier(name, self.env | env, self.directory)
@@ -380,8 +387,7 @@ def test_late_answers_to_days_that_are_over_change_the_state_silently(stack: Sta
         stack.settle()
         slot = stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS))
         _, [before] = slot.snapshot([slot.key("watchers")])
-        for number in range(20, 23):
-            stack.tell(first + timedelta(days=number), 0.6)
+        stack.tell(first + timedelta(days=20), [0.6] * 3)
         stack.settle()
         _, [after] = slot.snapshot([slot.key("watchers")])
     assert before != after
