@@ -31,7 +31,9 @@ TIMEOUT_S = 10.0
 class Mailer:
     """Sends over a connection of its own for each message: a leader gets a few a year."""
 
-    def __init__(self, smtp_url: str, sender: str) -> None:
+    def __init__(self, smtp_url: str, sender: str, timeout_s: float = TIMEOUT_S) -> None:
+        """`timeout_s`: how long the server may be silent."""
+        self._timeout_s = timeout_s
         self._url = urlsplit(smtp_url)
         self._sender = sender
 
@@ -61,9 +63,10 @@ class Mailer:
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "", self._url.port or 0
         if self._url.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+            proved = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=self._timeout_s, context=proved)
         else:
-            server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+            server = smtplib.SMTP(host, port, timeout=self._timeout_s)
         try:
             if self._url.scheme == "smtp":
                 self._encrypt(server)

@@ -1,4 +1,4 @@
-"""What `alerts` says: changes of state, the first of an id wins, and which messages were delivered.
+"""What `alerts` says of changes of state; the first of an id wins.
 
 It is the record, and wins over every ledger. Read whole, without a group; each loop keeps its own.
 """
@@ -11,7 +11,7 @@ from services.notifier.evidence import as_recorded
 from services.notifier.judge import Raised, Scope
 from sipas.alert_records import read_event
 from sipas.broker import Topics, WholeTopicReader
-from sipas.events import AlertChanged, Delivered
+from sipas.events import AlertChanged
 
 
 class AlertLog:
@@ -20,15 +20,12 @@ class AlertLog:
     def __init__(self, bootstrap: Sequence[str], namespace: str) -> None:
         self._reader = WholeTopicReader(bootstrap, Topics(namespace).alerts)
         self.alerts: dict[str, AlertChanged] = {}
-        self.deliveries: dict[str, Delivered] = {}
         self._by_scope: dict[Scope, dict[str, Raised]] = {}
 
     def catch_up(self) -> None:
         for record in self._reader.to_end():
             event = read_event(record)
-            if isinstance(event, Delivered):
-                self.deliveries.setdefault(event.message_id, event)
-            elif isinstance(event, AlertChanged) and event.id not in self.alerts:
+            if isinstance(event, AlertChanged) and event.id not in self.alerts:
                 self.alerts[event.id] = event
                 self.adopt([as_recorded(event)])
 

@@ -1,5 +1,6 @@
 """A message on its way: a real mail server takes it, with and without encryption."""
 
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -141,6 +142,14 @@ def test_a_server_that_is_encrypted_from_the_start_and_proves_nothing_gets_no_ma
     with Server().running(at_once=context) as server, pytest.raises(ChannelAway):
         send(f"smtps://{HOST}:{server.port}")
     assert server.mails == []
+
+
+def test_a_server_that_never_greets_is_given_up_and_has_taken_nothing() -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        mailer = Mailer(f"smtp://{HOST}:{silent.getsockname()[1]}", "sipas@tinhmau.example", timeout_s=0.1)
+        with pytest.raises(ChannelAway) as caught:
+            mailer.send("a/leader/email", head(), message(), (), NOW)
+    assert not caught.value.perhaps_taken
 
 
 class TestAPassword:

@@ -43,7 +43,7 @@ from sipas.broker import (
     partition_of,
     publish_together,
 )
-from sipas.events import AgencyDay, AlertChanged, Entry, Rebuilt, encode, headers
+from sipas.events import AgencyDay, AlertChanged, Delivered, Entry, Rebuilt, encode, headers
 from sipas.follower import read_whole
 from sipas.ledger import Ledgers
 from sipas.registry import Registry
@@ -90,8 +90,11 @@ class Mailbox:
         self.on_mail()
         return "250 OK"
 
+    def mails_to(self, to: str = "vi@tinhmau.example") -> list[EmailMessage]:
+        return [mail for mail in self.mails if mail["To"] == to]
+
     def subjects(self, to: str = "vi@tinhmau.example") -> list[str]:
-        return [str(mail["Subject"]) for mail in self.mails if mail["To"] == to]
+        return [str(mail["Subject"]) for mail in self.mails_to(to)]
 
 
 class Notifier(Program):
@@ -275,16 +278,20 @@ class Stack:
     def kinds(self, agency: str = "so-noi-vu") -> list[str]:
         return [alert.kind for alert in self.read_alerts().alerts.values() if alert.agency == agency]
 
+    def deliveries(self) -> dict[str, Delivered]:
+        """By the message's id."""
+        alerts = read_book(self.bootstrap, self.namespace).alerts.values()
+        return {one.message_id: one for alert in alerts for one in alert.told}
+
     def told(self, person: str) -> list[str]:
         """The agencies of the changes that a person was told of, one for each."""
-        log = self.read_alerts()
         said = [
             change
-            for delivered in log.deliveries.values()
+            for delivered in self.deliveries().values()
             if delivered.person == person
             for change in (delivered.alert_id, *delivered.also)
         ]
-        return [log.alerts[change].agency for change in said]
+        return [self.read_alerts().alerts[change].agency for change in said]
 
     def records_by_id(self) -> Counter[str]:
         """How often each alert and each delivery stands in the topic."""
@@ -318,23 +325,48 @@ def vi(kind: str, agency: str = "so-noi-vu") -> str:
     return {
         "possible": f"Sự hài lòng có thể đang giảm: {NAMES[agency]}",
         "confirmed": f"Sự hài lòng giảm rõ: {NAMES[agency]}",
+        "follow-up": f"Mười ngày sau cảnh báo: {NAMES[agency]}",
+        "reminder": f"Nhắc lại, cảnh báo chưa khép: {NAMES[agency]}",
         "recovered": f"Sự hài lòng đã hồi phục: {NAMES[agency]}",
     }[kind]
 
 
-def test_a_fall_of_twenty_points_is_one_mail_and_its_end_another(stack: Stack):
-    """In a demo, whose clock is the data's own: otherwise a fall and its end would take weeks."""
+def test_a_whole_life_of_an_alert_is_told_once_whatever_is_folded_again(stack: Stack):
+    """In a demo, whose clock is the data's own: otherwise a fall and its end would take months."""
+    life = ["possible", "confirmed", "follow-up", "reminder", "recovered"]
+    first = date(2026, 1, 5)
+    # the days that raise it lie by chance lower than those that follow
+    parts = [usual(60), [0.725] * 3, [0.75] * 5, [0.75] * 9, [0.75] * 20, usual(25)]
     with stack.notifier(SIPAS_DEMO="true"):
-        day = stack.tell_usual(date(2026, 1, 5), 60)
+        day = stack.tell(first, parts[0])
         stack.settle()
         assert stack.mailbox.mails == []
-        for number in range(25):
-            day = stack.tell_fall(day, 1, share=0.70) if number < 5 else stack.tell_usual(day, 1)
+        for number, shares in enumerate(parts[1:], 1):
+            day = stack.tell(day, shares)
             stack.settle()
-    assert stack.kinds() == ["possible", "confirmed", "recovered"]
-    demo = "[DỮ LIỆU MẪU]"
-    assert stack.mailbox.subjects() == [f"{demo} {vi('confirmed')}", f"{demo} {vi('recovered')}"]
-    assert stack.mailbox.mails[0].get_body(("plain",)).get_content().startswith("DỮ LIỆU MẪU\n")
+            assert stack.kinds() == life[:number]
+        told = [f"[DỮ LIỆU MẪU] {vi(kind)}" for kind in life]
+        assert stack.mailbox.subjects() == told
+        # the follow-up leaves out the days that raised the alert, for they were chosen by being low
+        changes = {one.kind: one for one in stack.read_alerts().alerts.values()}
+        followed, reminded = changes["follow-up"], changes["reminder"]
+        assert (followed.after.percent, followed.after.responses, followed.days) == (75.0, 10 * SHEETS, 10)
+        assert followed.day - followed.opened_on == timedelta(days=10)
+        assert (reminded.day - reminded.opened_on, reminded.number) == (timedelta(days=30), 1)
+        text = stack.mailbox.mails_to()[2].get_body(("plain",)).get_content()
+        assert text.startswith("DỮ LIỆU MẪU\n")
+        assert "Mười ngày có phiếu sau cảnh báo: 75,0%," in text
+
+        assert ask_redis(stack.redis.port, "FLUSHALL").startswith(b"+OK")
+        stack.settle()
+        # another generation tells all of it again
+        stack.epoch += 1
+        stack.tell(first, [share for shares in parts for share in shares])
+        for partition in range(PARTITIONS):
+            stack.mark(partition)
+        stack.settle()
+    assert stack.mailbox.subjects() == told
+    assert set(stack.records_by_id().values()) == {1}
 
 
 def test_each_leader_gets_one_mail_for_each_change_in_their_language(stack: Stack):
@@ -353,11 +385,11 @@ def test_each_leader_gets_one_mail_for_each_change_in_their_language(stack: Stac
         text = stack.mailbox.mails[0].get_body(("plain",)).get_content()
         assert "https://board.example/agencies/so-noi-vu" in text
         assert "DỮ LIỆU MẪU" not in text
-        told = stack.read_alerts()
-        assert sorted(told.deliveries) == sorted(
-            f"{alert}/{person}/email" for alert in told.alerts for person in ("giam-doc", "director")
+        deliveries = stack.deliveries()
+        assert sorted(deliveries) == sorted(
+            f"{alert}/{person}/email" for alert in stack.read_alerts().alerts for person in ("giam-doc", "director")
         )
-        assert "@" not in " ".join(delivery.person for delivery in told.deliveries.values())
+        assert "@" not in " ".join(delivery.person for delivery in deliveries.values())
         command = [str(Path(sys.executable).with_name("sipas")), "alerts", "--agency", "so-noi-vu"]
         shown = subprocess.run(command, env=os.environ | stack.env, capture_output=True, text=True, check=True)
         assert "drop possible" in shown.stdout

@@ -1,6 +1,7 @@
 """Webhooks and chats, against real servers on this machine; the signature is verified by another program's library."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -116,6 +117,14 @@ def test_a_receiver_that_is_not_there_has_not_taken_it(receiver: Receiver) -> No
     with pytest.raises(ChannelAway) as caught:
         Webhook(f"http://{address}/#{SECRET}").send("a", LEADER, WORDS, [fact("a")], datetime.now(UTC))
     assert not caught.value.perhaps_taken
+
+
+def test_a_receiver_that_never_answers_is_given_up_and_may_have_taken_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        channel = Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}/#{SECRET}", timeout_s=0.1)
+        with pytest.raises(ChannelAway) as caught:
+            channel.send("a", LEADER, WORDS, [fact("a")], datetime.now(UTC))
+    assert caught.value.perhaps_taken
 
 
 def test_a_chat_gets_the_short_text(receiver: Receiver) -> None:

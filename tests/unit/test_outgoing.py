@@ -1,4 +1,27 @@
-"""What goes to whom when: the situations of Alertmanager's tests (inhibit, silence, repeat, restart) as ours."""
+"""What goes to whom when.
+
+The situations of Alertmanager's acceptance tests (test/with_api_v2/acceptance), restated for ours:
+
+| there | here |
+|---|---|
+| Inhibiting | those above many agencies, here; a breach of the target over a fall: test_judge, `told_with` |
+| AlwaysInhibiting: when both begin at once | the same, "that ends together with the breach", "in one pass" |
+| EmptyInhibitionRule | test_judge, "is told by the drop where the target was given up", "where there is no breach" |
+| AddSilence, SilenceDelete | "ended early", here; test_alert_life, "a silence is set, listed and ended" |
+| Silencing | here, and test_courier_delivery, "during maintenance" |
+| Repeat | escalation and snooze, here; test_judge, "reminded of every thirty days"; test_notifier, "a whole life" |
+| Batching | "waits for others", "after one message about many", here |
+| MergeAlerts: the same alert sent again | test_alert_book, "the first of an id wins" |
+| Resolved, ResolvedFilter | test_notifier, "a whole life"; test_routing, "for those whose role it is" |
+| Retry | test_sending; test_courier_delivery, "a mail server that is away for two hours" |
+| WebhookTimeout | test_channels, "never answers"; test_mail, "never greets" |
+| ColdStart | "starts anew", here; test_courier_delivery, "also after a restart"; test_kills |
+| Reload | "who leads it later", here: registry and people are followed, settings need a restart |
+| ClusterDeduplication, ClusterVSInstance | test_notifier, "two notifiers" |
+| AlertGetReturnsCurrentAlertStatus | test_alert_life, "the board, the commands and the topics tell the same life" |
+
+What tests their API, their matchers and their web prefix has no counterpart.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -59,6 +82,16 @@ def test_a_person_who_was_erased_is_told_nothing() -> None:
     made.people = people_of()
     assert made.plan().due == ()
     assert made.items == {}
+
+
+def test_who_leads_it_later_is_told_of_what_comes_and_not_of_what_was() -> None:
+    made = office(HEAD_A)
+    made.come(change("possible"))
+    made.deliver()
+    made.people = people_of(HEAD_A, person("new", "so-a"))
+    assert made.goes() == {}
+    made.come(change("confirmed"))
+    assert set(made.goes()) == {"head-a", "new"}
 
 
 # --- held back, then merged

@@ -43,8 +43,9 @@ def signed_headers(secret: bytes, name: str, at: datetime, body: bytes) -> dict[
 class Webhook:
     """POSTs to one address over a connection of its own for each message; a redirection is a refusal."""
 
-    def __init__(self, address: str) -> None:
-        """`address`: http(s)://…#whsec_<secret in base64>."""
+    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
+        """`address`: http(s)://…#whsec_<secret in base64>. `timeout_s`: how long the other side may be silent."""
+        self._timeout_s = timeout_s
         self._url = urlsplit(address)
         self._secret = base64.b64decode(self._url.fragment.removeprefix("whsec_") + "==")
 
@@ -77,5 +78,7 @@ class Webhook:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout_s, context=ssl.create_default_context()
+            )
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
