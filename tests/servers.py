@@ -140,7 +140,7 @@ class Program:
         """Whether it serves; a server overrides this."""
         return True
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start(self, timeout_s: float = 180) -> Self:
         """Starts it and waits until it serves."""
         if self.alive:
             raise RuntimeError(f"{self.name} runs already")
@@ -238,7 +238,7 @@ class KafkaServer(Program):
     def ready(self) -> bool:
         return programs.kafka_answers(self.port)
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start(self, timeout_s: float = 180) -> Self:
         programs.check_set_up()
         self.directory.mkdir(parents=True, exist_ok=True)
         if not (self.data / "meta.properties").exists():
@@ -286,7 +286,7 @@ class RedisServer(Program):
             programs.ask_redis(self.port, "CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
         return b"cluster_state:ok" in state
 
-    def start(self, timeout_s: float = 60) -> Self:
+    def start(self, timeout_s: float = 180) -> Self:
         programs.check_set_up()
         self.data.mkdir(parents=True, exist_ok=True)
         return super().start(timeout_s)

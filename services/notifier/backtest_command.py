@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from services.notifier.backtest import backtest as run_backtest
-from services.notifier.backtest import events, lines, rules_for
+from services.notifier.backtest import events, rules_for
+from services.notifier.backtest_summary import LANGUAGES, lines
 from services.notifier.drop_rule import Rule
 from services.notifier.history_file import read_histories, read_settings
 from sipas.tables.lists import Fault
@@ -51,12 +52,20 @@ class ShareParam(click.ParamType[float]):
     help='settings of single cases, one {"case": …, "settings": {…}} a line, by the names of docs/drop-rule.md',
 )
 @click.option("--json", "as_json", is_flag=True, help="only the changes of state, one JSON object a line")
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="of the summary and the picture, which leaders may read; messages about FILE are in English",
+)
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="PNG", help="draw level and alerts")
 def backtest(
     file: Path,
     settings_file: Path | None,
     plot: Path | None,
     as_json: bool,
+    language: str,
     **options: float | None,
 ) -> None:
     """Say what the drop rule would have told about the past days in FILE.
@@ -89,13 +98,13 @@ def backtest(
             for event in events(result):
                 click.echo(json.dumps(event, ensure_ascii=False))
     else:
-        for line in lines(results):
+        for line in lines(results, language):
             click.echo(line)
     if plot is not None:
         # Pillow takes 0.1 s to import, for which nothing else should wait
         from services.notifier.backtest_plot import MOST_PANELS, draw  # noqa: PLC0415
 
-        plot.write_bytes(draw(results))
+        plot.write_bytes(draw(results, language))
         drawn = min(len(results), MOST_PANELS)
         click.echo(f"{drawn} of {len(results)} histories drawn to {plot}", err=True)
 

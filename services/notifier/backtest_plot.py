@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from importlib.resources import files
 
 from PIL import Image, ImageDraw, ImageFont
 
 from services.notifier.backtest import Backtest
+from services.notifier.backtest_summary import Speech
 from services.notifier.drop_rule import Kind
 
 MOST_PANELS = 100
@@ -18,36 +20,37 @@ WIDTH, HEIGHT = 1200, 260
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 46, 34
 WHITE, INK, FAINT = "#ffffff", "#222222", "#c8c8c8"
 DAY, NORMAL, OPEN = "#6b7f99", "#1f4e9c", "#fdeee2"
-MARKS: dict[Kind, tuple[str, str]] = {
-    "possible": ("#b45309", "possible"),
-    "confirmed": ("#b91c1c", "confirmed"),
-    "recovered": ("#15803d", "recovered"),
-}
+MARKS: dict[Kind, str] = {"possible": "#b45309", "confirmed": "#b91c1c", "recovered": "#15803d"}
+# Pillow's own font lacks most letters of Vietnamese
+FONT = files("sipas") / "fonts" / "NotoSans-Regular.ttf"
 
 
-def draw(results: Sequence[Backtest]) -> bytes:
+def draw(results: Sequence[Backtest], language: str = "en") -> bytes:
     """The picture as PNG; of more than `MOST_PANELS` histories the first ones."""
     shown = results[:MOST_PANELS]
     image = Image.new("RGB", (WIDTH, HEIGHT * max(len(shown), 1)), WHITE)
     canvas = ImageDraw.Draw(image)
+    speech, font = Speech(language), FONT.read_bytes()
     for number, result in enumerate(shown):
-        _Panel(canvas, result, number * HEIGHT).draw()
+        _Panel(canvas, result, number * HEIGHT, speech, font).draw()
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 class _Panel:
-    def __init__(self, canvas: ImageDraw.ImageDraw, result: Backtest, top: int) -> None:
+    def __init__(self, canvas: ImageDraw.ImageDraw, result: Backtest, top: int, speech: Speech, font: bytes) -> None:
         self._canvas = canvas
         self._result = result
         self._top = top
+        self._speech = speech
         days = [one.day.day for one in result.watched]
         self._first, self._last = (days[0], days[-1]) if days else (0, 0)
         levels = [one.day.mean for one in result.watched] + [one.before.normal or 1.0 for one in result.watched]
         # round tens, so that panels of one office are read alike
         self._low = max(0.0, min(levels, default=0.0) * 10 // 1 / 10)
-        self._font = ImageFont.load_default(13)
+        self._font = ImageFont.truetype(io.BytesIO(font), 13)
+        self._title = ImageFont.truetype(io.BytesIO(font), 16)
 
     def draw(self) -> None:
         self._grid()
@@ -63,7 +66,7 @@ class _Panel:
         if len(normal) > 1:
             self._canvas.line(normal, fill=NORMAL, width=2)
         for told in self._result.told:
-            colour, word = MARKS[told.kind]
+            colour, word = MARKS[told.kind], self._speech.state(told.kind)
             x = self._x(told.day)
             self._canvas.line([(x, self._y(1.0)), (x, self._y(self._low))], fill=colour, width=2)
             # a row for each word: neighbours a few days apart would stand upon each other
@@ -72,13 +75,11 @@ class _Panel:
 
     def _grid(self) -> None:
         history = self._result.history
-        alerts = self._result.count("possible")
-        title = (
-            f"{history.case}: {alerts} alert{'' if alerts == 1 else 's'}, {self._result.count('confirmed')} confirmed"
-        )
-        self._text(LEFT, self._top + 8, title, INK, size=16)
-        line = "line: normal level before the day" if self._result.rule.target is None else "line: the target"
-        self._text(LEFT, self._top + 28, f"dot: mean share of a day; {line}; shaded: an alert is open", INK)
+        alerts, confirmed = self._result.count("possible"), self._result.count("confirmed")
+        title = self._speech.say_of("title", alerts, case=history.case, confirmed=confirmed)
+        self._text(LEFT, self._top + 2, title, INK, self._title)
+        key = "key-normal" if self._result.rule.target is None else "key-target"
+        self._text(LEFT, self._top + 23, self._speech.say(key), INK)
         step = 0.1 if self._low > 0.5 else 0.25
         share = 1.0
         while share >= self._low - 1e-9:
@@ -87,8 +88,8 @@ class _Panel:
             self._text(12, y - 8, f"{100 * share:.0f} %", INK)
             share -= step
         below = self._top + HEIGHT - BOTTOM + 6
-        self._text(LEFT, below, str(history.shown(self._first)), INK)
-        last = str(history.shown(self._last))
+        self._text(LEFT, below, self._speech.day(history, self._first), INK)
+        last = self._speech.day(history, self._last)
         self._text(WIDTH - RIGHT - self._font.getlength(last), below, last, INK)
 
     def _target(self) -> None:
@@ -113,6 +114,5 @@ class _Panel:
     def _dot(self, x: float, y: float, radius: float, colour: str) -> None:
         self._canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
-    def _text(self, x: float, y: float, text: str, colour: str, size: int = 13) -> None:
-        font = self._font if size == 13 else ImageFont.load_default(size)
-        self._canvas.text((x, y), text, fill=colour, font=font)
+    def _text(self, x: float, y: float, text: str, colour: str, font: ImageFont.FreeTypeFont | None = None) -> None:
+        self._canvas.text((x, y), text, fill=colour, font=font or self._font)

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.programs import HOST, ROOT
+from sipas.alert_book import Event
 from sipas.alert_records import read_event
 from sipas.broker import WholeTopicReader
 from sipas.events import AlertChanged, Delivered
@@ -69,6 +70,8 @@ class Killed:
     def __init__(self, kafka: ProxiedKafka, redis: RedisServer, namespace: str, directory: Path) -> None:
         self.stack = Stack(kafka.bootstrap, redis, namespace, directory)
         self.stack.mailbox.start()
+        self._reader = WholeTopicReader(self.stack.bootstrap, self.stack.topics.alerts)
+        self.events: list[Event] = []
         self._pid_file = directory / "notifier.pid"
         self.killer = Killer(self._kill)
         redis_port, smtp_port = free_port(), free_port()
@@ -103,22 +106,30 @@ class Killed:
         self.stack.tell(today() - timedelta(days=1), [0.725], agency)
 
     def settle(self) -> None:
-        wait_until(self._is_settled, 60, "everything to be told")
+        """The ledgers hold nothing more to do, and the record says of each change that it was told."""
+        wait_until(self._is_settled, 90, "everything to be told")
 
     def _is_settled(self) -> bool:
         if not self.stack.is_settled():
             return False
         slot = self.stack.ledgers.slot("courier", 0)
-        return not slot.snapshot([slot.key("written")])[1][0]
+        if slot.snapshot([slot.key("written")])[1][0]:
+            return False
+        self.events += [event for record in self._reader.to_end() if (event := read_event(record)) is not None]
+        return self.said_by().keys() == {event.id for event in self.events if isinstance(event, AlertChanged)}
 
-    def record(self) -> list[AlertChanged | Delivered]:
-        reader = WholeTopicReader(self.stack.bootstrap, self.stack.topics.alerts)
-        events = [read_event(record) for record in reader.to_end()]
-        reader.close()
-        return [event for event in events if isinstance(event, AlertChanged | Delivered)]
+    def said_by(self) -> dict[str, set[str]]:
+        """Change -> the messages that said it."""
+        found = defaultdict(set)
+        for event in self.events:
+            if isinstance(event, Delivered):
+                for change in (event.alert_id, *event.also):
+                    found[change].add(event.message_id)
+        return found
 
     def close(self) -> None:
         self.notifier.kill()
+        self._reader.close()
         for proxy in self._proxies:
             proxy.close()
         self.stack.close()
@@ -159,17 +170,12 @@ def test_a_change_is_told_and_never_differently_wherever_the_notifier_is_killed(
             made.fall(other)
             made.settle()
 
-    events = made.record()
-    changes = {event.id: event for event in events if isinstance(event, AlertChanged)}
+    changes = {event.id: event for event in made.events if isinstance(event, AlertChanged)}
     assert sorted(change.agency for change in changes.values()) == sorted(["so-first", "so-alive", *fallen, *beside])
     # what stands twice is the same
-    assert all(event == changes[event.id] for event in events if isinstance(event, AlertChanged))
+    assert all(event == changes[event.id] for event in made.events if isinstance(event, AlertChanged))
     # each change is said by one message, and each mail is one of these
-    said_by = defaultdict(set)
-    for event in events:
-        if isinstance(event, Delivered):
-            for change in (event.alert_id, *event.also):
-                said_by[change].add(event.message_id)
+    said_by = made.said_by()
     assert {change: len(messages) for change, messages in said_by.items()} == dict.fromkeys(changes, 1)
     texts = defaultdict(set)
     for mail in made.stack.mailbox.mails:

@@ -2,16 +2,22 @@
 
 import io
 import json
+from datetime import date
+from importlib.resources import files
 from pathlib import Path
+from string import Formatter
+from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from openpyxl import Workbook
 from PIL import Image
 
-from services.notifier.backtest import backtest, events, lines
+from services.notifier.backtest import backtest, events
 from services.notifier.backtest_command import backtest as command
 from services.notifier.backtest_plot import HEIGHT, WIDTH
+from services.notifier.backtest_summary import lines
 from services.notifier.drop_rule import Day, Rule, fold
 from services.notifier.history_file import History, read_histories, read_settings
 from sipas.cli import main
@@ -138,6 +144,29 @@ class TestTheSummary:
         assert said[1].startswith("  41  possible: 50.0 % [")
         assert "below the normal 90.0 % [" in said[1]
 
+    def test_says_the_same_in_vietnamese(self) -> None:
+        first = date(2026, 1, 5).toordinal()
+        means = [0.9] * 40 + [0.5] * 3
+        days = tuple(Day(first + at, 40, 40 * mean) for at, mean in enumerate(means))
+        said = list(lines([backtest(History("xa-mau", days, dated=True), Rule())], "vi"))
+        assert said[0] == "xa-mau: 43 ngày có phiếu, từ 05/01/2026 đến 16/02/2026, 1.720 phiếu"
+        assert said[1].startswith("  15/02/2026  có thể giảm: 50,0 % [")
+        assert "thấp hơn mức thường thấy 90,0 % [" in said[1]
+        assert "  người đứng đầu đơn vị lẽ ra đã nhận 2 tin:" in said
+
+    def test_has_the_same_words_and_facts_in_both_languages(self) -> None:
+        words = yaml.safe_load(files("services.notifier").joinpath("backtest.yaml").read_text("utf-8"))
+        assert fields_of(words["vi"]) == fields_of(words["en"])
+
+
+def fields_of(words: Any) -> Any:
+    """The words with nothing but the names of what is filled in."""
+    if isinstance(words, dict):
+        return {name: fields_of(part) for name, part in words.items()}
+    if isinstance(words, list):
+        return [fields_of(part) for part in words]
+    return sorted(name for _, name, _, _ in Formatter().parse(words) if name)
+
 
 class TestAFile:
     def test_of_agencies_and_dates_as_excel_writes_it_is_read(self) -> None:
@@ -226,10 +255,11 @@ class TestTheCommand:
         (tmp_path / "s.jsonl").write_text('{"case": "case-04", "settings": {"laag": 3}}')
         assert "settings of case-04" in run(CASES, "--settings", tmp_path / "s.jsonl", code=1).stderr
 
-    def test_draws_a_panel_for_each_history(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("language", ["vi", "en"])
+    def test_draws_a_panel_for_each_history(self, tmp_path: Path, language: str) -> None:
         rows = [line for line in CASES.read_text().splitlines() if line.startswith(("case-02,", "edge-rough,"))]
         (tmp_path / "two.csv").write_text("\n".join([HEADER, *rows]))
-        run(tmp_path / "two.csv", "--plot", tmp_path / "out.png")
+        run(tmp_path / "two.csv", "--plot", tmp_path / "out.png", "--language", language)
         with Image.open(tmp_path / "out.png") as picture:
             assert picture.size == (WIDTH, 2 * HEIGHT)
             colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}

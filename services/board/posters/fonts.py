@@ -15,7 +15,7 @@ FILES = {False: "NotoSans-Regular", True: "NotoSans-Bold"}
 
 def content(bold: bool) -> bytes:
     """The font file."""
-    return (files("services.board.posters") / "fonts" / f"{FILES[bold]}.ttf").read_bytes()
+    return (files("sipas") / "fonts" / f"{FILES[bold]}.ttf").read_bytes()
 
 
 @cache
