@@ -13,6 +13,7 @@ from sipas.ledger import Ledgers
 from sipas.packed import layouts
 from sipas.tally_keys import TallyKeys
 from tests.integration.answers import Answers
+from tests.integration.command_line import FORKED
 from tests.integration.faulty_proxy import FaultyProxy
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 from tests.survey_stack import set_up_namespace
@@ -63,9 +64,7 @@ class AggregatorStack:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`sipas …` to its end."""
-        return subprocess.run(
-            self._command(*words), check=False, env=self._command_env(), capture_output=True, text=True, timeout=120
-        )
+        return FORKED.call(words, self._command_env())
 
     def running_command(self, name: str, *words: str) -> Program:
         """`sipas …` as a program that is not started yet."""

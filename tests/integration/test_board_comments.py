@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.local.programs import ROOT
 from services.board.comments import CommentTopic, comments_of
 from sipas.broker import Log, Publisher, Topics
 from sipas.events import Comment, encode, headers, midnight_ms
 from tests.contract.documents import Example
 from tests.integration.board_stack import PARTITIONS, READ, SUBMIT, BoardStack
+from tests.integration.command_line import FORKED
 from tests.integration.test_board_process import Stack
 from tests.servers import KafkaServer, RedisServer
 
@@ -169,9 +169,8 @@ def test_the_command_prints_a_days_comments(kafka: KafkaServer, stack: Stack) ->
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
 
     def ask(*options: str, key: str = "read-token") -> subprocess.CompletedProcess[str]:
-        command = [str(ROOT / ".venv/bin/sipas"), "comments", "--agency", "so-noi-vu", *options]
         settings = {"SIPAS_BOARD_URL": stack.address, "SIPAS_READ_KEY": key}
-        return subprocess.run(command, env=environment | settings, capture_output=True, text=True, check=False)
+        return FORKED.call(["comments", "--agency", "so-noi-vu", *options], environment | settings)
 
     printed = ask("--day", "2026-11-20")
     assert (printed.returncode, printed.stderr) == (0, "2 comments of so-noi-vu on 20/11/2026\n")

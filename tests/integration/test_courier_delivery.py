@@ -141,7 +141,7 @@ class Stack:
             self.courier.step()
             return until()
 
-        wait_until(turned, 30, what)
+        wait_until(turned, 120, what)
 
     def read(self) -> bool:
         """Everything that was written has come to the courier."""

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from sipas.broker import Log, Topics
 from sipas.events import Response
+from tests.integration.command_line import FORKED, SIPAS
 from tests.servers import KafkaServer, free_port, wait_until
 from tests.survey_stack import (
     IMPORT_KEY,
@@ -28,7 +28,6 @@ from tests.survey_stack import (
     small_registry,
 )
 
-SIPAS = Path(sys.executable).with_name("sipas")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/real-monthly-counts.csv"
 HEADER = "month,n1,n2,n3,n4,n5\n"
 MARCH, APRIL = "2024-03,1,2,3,40,50\n", "2024-04,2,2,2,2,2\n"
@@ -60,15 +59,7 @@ def environment(survey: Survey, kafka: KafkaServer, **settings: str) -> dict[str
 def sipas(
     survey: Survey, kafka: KafkaServer, *words: str, cwd: Path | None = None, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SIPAS, *words],
-        env=environment(survey, kafka, **settings),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-    )
+    return FORKED.call(words, environment(survey, kafka, **settings), cwd)
 
 
 def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Killed:
 
     def settle(self) -> None:
         """The ledgers hold nothing more to do, and the record says of each change that it was told."""
-        wait_until(self._is_settled, 90, "everything to be told")
+        wait_until(self._is_settled, 120, "everything to be told")
 
     def _is_settled(self) -> bool:
         if not self.stack.is_settled():
@@ -164,7 +164,7 @@ def test_a_change_is_told_and_never_differently_wherever_the_notifier_is_killed(
         for (at, before), agency, other in zip(sides, fallen, beside, strict=True):
             made.killer.arm(at, before=before)
             made.fall(agency)
-            assert made.killer.killed.wait(60), (at, made.killer.steps)
+            assert made.killer.killed.wait(120), (at, made.killer.steps)
             if ALL:
                 made.killer.arm(at, before=before)
             made.fall(other)

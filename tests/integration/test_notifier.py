@@ -6,7 +6,6 @@ Totals are written to `tallies` as the aggregator would, the marker first.
 import json
 import os
 import random
-import subprocess
 import sys
 import urllib.request
 from collections import Counter
@@ -49,6 +48,7 @@ from sipas.ledger import Ledgers
 from sipas.registry import Registry
 from sipas.tally_keys import TallyKeys
 from tests.integration.answers import make_sheet
+from tests.integration.command_line import FORKED
 from tests.servers import KafkaServer, Program, RedisServer, free_port, wait_until
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -267,7 +267,7 @@ class Stack:
         return json.loads(watchers[f"{agency}/quick-5@1"])
 
     def settle(self) -> None:
-        wait_until(self.is_settled, 30, "everything to be judged and told")
+        wait_until(self.is_settled, 120, "everything to be judged and told")
 
     def read_alerts(self) -> AlertLog:
         log = AlertLog(self.bootstrap, self.namespace)
@@ -390,13 +390,11 @@ def test_each_leader_gets_one_mail_for_each_change_in_their_language(stack: Stac
             f"{alert}/{person}/email" for alert in stack.read_alerts().alerts for person in ("giam-doc", "director")
         )
         assert "@" not in " ".join(delivery.person for delivery in deliveries.values())
-        command = [str(Path(sys.executable).with_name("sipas")), "alerts", "--agency", "so-noi-vu"]
-        shown = subprocess.run(command, env=os.environ | stack.env, capture_output=True, text=True, check=True)
+        command = ["alerts", "--agency", "so-noi-vu"]
+        shown = FORKED.call(command, os.environ | stack.env)
         assert "drop possible" in shown.stdout
         assert "told giam-doc by email" in shown.stdout
-        lines = subprocess.run(
-            [*command, "--json"], env=os.environ | stack.env, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+        lines = FORKED.call([*command, "--json"], os.environ | stack.env).stdout.splitlines()
         assert [json.loads(line)["kind"] for line in lines] == ["possible", "confirmed"]
 
 
@@ -656,8 +654,7 @@ def test_another_generation_mails_nobody_again_and_the_alert_goes_on(stack: Stac
         day = counted.write(day, 3, share=0.725)
         counted.settle()
         assert stack.mailbox.subjects() == [vi("possible")]
-        command = [str(Path(sys.executable).with_name("sipas")), "replay", "--switch"]
-        subprocess.run(command, env=counted.env, capture_output=True, text=True, check=True)
+        assert FORKED.call(["replay", "--switch"], counted.env).returncode == 0
         counted.settle("g2", 1)
         judged = stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS)).position()
         assert judged is not None

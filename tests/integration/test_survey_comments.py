@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.local.programs import ROOT
 from sipas.broker import partition_of
 from sipas.events import Comment, decode_comment, midnight_ms
+from tests.integration.command_line import FORKED
 from tests.integration.test_board_process import Service
 from tests.integration.test_survey import FORM, GOOD, in_log
 from tests.servers import KafkaServer, RedisServer, free_port, wait_until
@@ -181,14 +180,14 @@ def test_a_survey_that_ends_while_kafka_is_away_leaves_its_comments_to_sipas_spo
             assert post(survey, form | {"comment": "hai lần"}).status == 303
             assert post(survey, form | {"comment": "hai lần"}).status == 303
             survey.kill()
-        command = [str(ROOT / ".venv/bin/sipas"), "spool", "drain"]
-        away = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        command = ["spool", "drain"]
+        away = FORKED.call(command, survey.env)
         assert (away.returncode, "7 answers and 7 comments stay on the disk" in away.stderr) == (1, True)
         kafka.start()
-        drained = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        drained = FORKED.call(command, survey.env)
         assert (drained.returncode, drained.stdout) == (0, "7 answers and 7 comments sent\n")
         found = comments(kafka, survey)
         assert sorted({one.text for one in found}) == [*(f"góp ý {number}" for number in range(5)), "hai lần"]
         assert len({one.id for one in found}) == 6
-        again = subprocess.run(command, env=survey.env, capture_output=True, text=True, check=False)
+        again = FORKED.call(command, survey.env)
         assert again.stdout == "nothing is left on the disk\n"
