@@ -161,7 +161,8 @@ def test_a_broker_that_hangs_fills_the_disk_until_answers_are_refused_and_none_i
     monitored.wait_until_firing("SipasCountedLateFast", "SipasCountedLateSlow")
     promised = statuses.count(202)
     wait_until(lambda: monitored.counted("xa-mau-ba") >= promised, 120, "every promised answer to be counted")
-    assert monitored.counted("xa-mau-ba") == promised
+    # whoever heard nothing may have been counted all the same
+    assert monitored.counted("xa-mau-ba") <= promised + statuses.count(0)
     monitored.wait_until_over(
         "SipasKafkaAway",
         "SipasSpoolOld",
