@@ -239,6 +239,7 @@ UNITS = {"seconds", "bytes", "records", "partitions", "messages"}
 UNIT_ELSEWHERE = {
     "sipas_survey_requests_in_flight": "counts requests",
     "sipas_survey_workers_without_kafka": "counts workers, and says which",
+    "sipas_survey_requests_in_flight": "counts requests; the deployment scales by this name",
     "sipas_notifier_channel_away": "is 1 or 0",
     "sipas_notifier_courier_owner": "is 1 or 0",
     "sipas_notifier_watchdog": "is always 1",

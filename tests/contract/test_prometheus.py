@@ -178,7 +178,7 @@ def test_alertmanager_names_only_alerts_and_severities_that_exist() -> None:
     ]
     for matcher in matchers:
         label, values = re.fullmatch(r'(\w+) =~? "(.+)"', matcher).groups()
-        known = {"alertname": set(ALERTS), "severity": SEVERITIES}[label]
+        known = {"alertname": set(ALERTS), "severity": SEVERITIES, "service": set(JOBS)}[label]
         assert set(values.split("|")) <= known, matcher
 
 

@@ -1,5 +1,6 @@
 """Sheets and comments on the disk: promised together, kept apart."""
 
+import time
 import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -96,3 +97,19 @@ def test_what_is_left_on_the_disk_is_told_from_outside_the_process_that_holds_it
         assert batch is not None
         spool.remove(batch)
     assert left_in(tmp_path) == 0
+
+
+def test_it_is_told_since_when_sheets_wait_and_of_comments_never(tmp_path: Path) -> None:
+    spools = Spools.open(tmp_path, max_bytes=MB)
+    before = time.time()
+    comment = submitted().comment
+    assert comment is not None
+    spools.append(comment)
+    assert spools.waiting_since is None
+    spools.append(submitted().sheet)
+    assert spools.waiting_since is not None
+    assert before <= spools.waiting_since <= time.time()
+    batch = spools.sheets.oldest(10)
+    assert batch is not None
+    spools.sheets.remove(batch)
+    assert spools.waiting_since is None

@@ -10,7 +10,7 @@ import random
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -194,13 +194,20 @@ class Monitored:
         return {one["labels"]["alertname"] for one in alerts if one["status"]["inhibitedBy"]}
 
     def wait_until_firing(self, *names: str) -> None:
-        wait_until(lambda: set(names) <= set(self.firing()), FIRES_S, f"{names} to fire; now {set(self.firing())}")
+        """All of them at one time."""
+        self._wait(lambda firing: set(names) <= set(firing), FIRES_S, f"{names} to fire")
         firing = self.firing()
         assert "<error" not in str([firing.get(name) for name in names])
         self.seen.update(names)
 
     def wait_until_over(self, *names: str) -> None:
-        wait_until(lambda: not set(names) & set(self.firing()), ENDS_S, f"{names} to end; now {set(self.firing())}")
+        self._wait(lambda firing: not set(names) & set(firing), ENDS_S, f"{names} to end")
+
+    def _wait(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float, what: str) -> None:
+        try:
+            wait_until(lambda: condition(self.firing()), timeout_s, what)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; what fires is {sorted(self.firing())}") from None
 
     # --- faults ------------------------------------------------------------------------------------------------
 

