@@ -31,7 +31,7 @@ test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium includ
 
 test-deploy: setup ## images, compose file and what watches it, for real (needs root, podman, debootstrap; minutes)
 	@deploy/local/require.sh podman debootstrap >/dev/null
-	@$(BIN)/python -m pytest tests/deploy/containers $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest tests/deploy/containers -o timeout=3000 $(PYTEST_OPTIONS)
 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)

@@ -24,6 +24,8 @@ SERVICES = ("survey", "aggregator", "notifier", "board")
 WATCHERS = ("prometheus", "alertmanager")
 COMPOSE = ["-m", "podman_compose"]
 AGENCY, COUNTER = "so-noi-vu", "MQJHXJJXR6"
+PATIENCE_S = 900
+"""Only who waits in vain waits so long: Kafka took three minutes to start where thirty programs shared a processor."""
 
 
 class ComposeStack:
@@ -69,11 +71,11 @@ class ComposeStack:
         found: list[dict[str, Any]] = json.loads(podman("inspect", self.name(service)).stdout)
         return found[0]
 
-    def wait_until_healthy(self, *services: str, timeout_s: float = 300) -> None:
+    def wait_until_healthy(self, *services: str, timeout_s: float = PATIENCE_S) -> None:
         for service in services:
             wait_until(partial(is_healthy, self.name(service)), timeout_s, f"{service} to be healthy")
 
-    def wait_until_done(self, service: str, timeout_s: float = 300) -> None:
+    def wait_until_done(self, service: str, timeout_s: float = PATIENCE_S) -> None:
         """A container that runs once has ended well."""
         wait_until(lambda: self._state(service) == ("exited", 0), timeout_s, f"{service} to be done")
 
@@ -85,7 +87,9 @@ class ComposeStack:
         """SIGKILL to the first process of the container, behind the engine's back. Returns when it is up again."""
         before = self.inspect(service)["State"]["Pid"]
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda: self.inspect(service)["State"]["Pid"] not in (0, before), 120, f"{service} to come back")
+        wait_until(
+            lambda: self.inspect(service)["State"]["Pid"] not in (0, before), PATIENCE_S, f"{service} to come back"
+        )
 
     def discard(self) -> None:
         self.compose("down", "-v", "--timeout", "5")

@@ -8,7 +8,7 @@ import functools
 import pytest
 
 from tests.deploy.containers.base_images import UNAVAILABLE
-from tests.deploy.containers.compose_stack import AGENCY, SERVERS, SERVICES, WATCHERS, ComposeStack
+from tests.deploy.containers.compose_stack import AGENCY, PATIENCE_S, SERVERS, SERVICES, WATCHERS, ComposeStack
 from tests.deploy.containers.podman import ROOT
 from tests.servers import wait_until
 
@@ -39,7 +39,7 @@ class Answers:
         return body["responses"] if status == 200 and not body["rebuilding"] else -1
 
     def wait_until_counted(self) -> None:
-        wait_until(lambda: self.counted() >= self.sent, 300, f"{self.sent} answers to be counted")
+        wait_until(lambda: self.counted() >= self.sent, PATIENCE_S, f"{self.sent} answers to be counted")
         assert self.counted() == self.sent
 
 
@@ -49,7 +49,9 @@ def stack(fresh: ComposeStack) -> ComposeStack:
     fresh.up(*SERVICES)
     for service in ("aggregator", "notifier", "board"):
         wait_until(
-            lambda name=service: "waiting for Kafka and its topics" in fresh.log(name), 120, f"{service} to say why"
+            lambda name=service: "waiting for Kafka and its topics" in fresh.log(name),
+            PATIENCE_S,
+            f"{service} to say why",
         )
     fresh.up(*SERVERS, "topics", *WATCHERS)
     fresh.wait_until_healthy(*SERVERS)
