@@ -2,7 +2,7 @@
 # that is missing for `make test` is installed by apt-get, and only if root asks for it.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy sbom test-cluster test-prometheus
+.PHONY: help setup up test test-fast test-backup lint lock bench clean test-k8s k8s-rules test-deploy test-containers sbom test-cluster test-prometheus
 
 BIN := .venv/bin
 PACKAGE := .venv/.package-installed
@@ -36,7 +36,7 @@ test-deploy: setup ## images, compose file and what watches it, for real (needs 
 test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 	@$(BIN)/python -m pytest tests/unit tests/contract $(PYTEST_OPTIONS)
 
-test-backup: setup ## every way in which a topic is saved, refused and restored; the drill is in `make test` (needs what setup needs)
+test-backup: setup ## a lost Kafka comes back from files; every way in which a topic is saved, refused and restored (needs what setup needs)
 	@$(BIN)/python -m pytest tests/deploy/backup $(PYTEST_OPTIONS)
 
 test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -70,7 +70,7 @@ class Owned:
     slot: Slot
     topic_id: str
     course: Course
-    series: dict[Scope, Series]
+    series: Held
 
     @property
     def days_key(self) -> str:
@@ -157,7 +157,7 @@ class Judge:
         fresh = _beginning(topic_id, first, end)
         position = slot.position() or slot.create(first, fresh)
         next_offset = int(position["next_offset"])
-        owned = Owned(partition, slot, topic_id, _course(position), {})
+        owned = Owned(partition, slot, topic_id, _course(position), Held({}, {}))
         older = position.get("stored") != STORED
         if older or position["topic_id"] != topic_id or not first <= next_offset <= end:
             log.warning(
@@ -179,7 +179,7 @@ class Judge:
         self._send(owned, {name.decode(): event.decode() for name, event in unsent.items()})
         self._record.catch_up()
         owned.course = _course(kept)
-        owned.series = _series(blocks, watchers)
+        owned.series = Held(blocks, watchers)
         self._owned[partition] = owned
         self._joined = True
         self._reader.start(partition, owned.course.next_offset)
@@ -339,17 +339,35 @@ def _order(event: AlertChanged) -> tuple[str, str, date, int, str]:
     return event.agency, event.method, event.day, kinds.index(event.kind), event.rule
 
 
-def _series(blocks: Mapping[bytes, bytes], watchers: Mapping[bytes, bytes]) -> dict[Scope, Series]:
-    days: dict[bytes, dict[int, Block]] = {}
-    for name, packed in blocks.items():
-        scope, _, number = name.rpartition(b"/")
-        days.setdefault(scope, {})[int(number)] = Block(packed=packed)
-    return {
-        Scope(*scope.decode().split("/")): Series.from_state(
-            Days(of_scope), read_watchers(watchers[scope]) if scope in watchers else None
-        )
-        for scope, of_scope in days.items()
-    }
+class Held(Mapping[Scope, Series]):
+    """The series of a partition. One that came from the ledger stays packed until it is asked for: a country's would
+    take three seconds of every start.
+    """
+
+    def __init__(self, blocks: Mapping[bytes, bytes], watchers: Mapping[bytes, bytes]) -> None:
+        packed: dict[bytes, dict[int, Block]] = {}
+        for name, block in blocks.items():
+            scope, _, number = name.rpartition(b"/")
+            packed.setdefault(scope, {})[int(number)] = Block(packed=block)
+        self._packed = {Scope(*scope.decode().split("/")): (of, watchers.get(scope)) for scope, of in packed.items()}
+        self._series: dict[Scope, Series] = {}
+
+    def update(self, changed: Mapping[Scope, Series]) -> None:
+        """Take over what a batch has changed."""
+        self._series.update(changed)
+
+    def __getitem__(self, scope: Scope) -> Series:
+        if scope not in self._series:
+            blocks, watchers = self._packed[scope]
+            state = None if watchers is None else read_watchers(watchers)
+            self._series[scope] = Series.from_state(Days(blocks), state)
+        return self._series[scope]
+
+    def __iter__(self) -> Iterator[Scope]:
+        return iter(self._packed.keys() | self._series.keys())
+
+    def __len__(self) -> int:
+        return len(self._packed.keys() | self._series.keys())
 
 
 def _writes(owned: Owned, touched: Mapping[Scope, Series], outbox: Mapping[str, str]) -> Writes:

@@ -176,5 +176,5 @@ class _Batch:
 
         Before: a demo's history comes weeks at a time, and the demo's time passes through all of it.
         """
-        newest = (series.days.newest for scope, series in self._held.items() if scope.agency == agency)
+        newest = (self._held[scope].days.newest for scope in self._held if scope.agency == agency)
         return max((day for day in newest if day is not None), default=0)

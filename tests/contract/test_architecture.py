@@ -237,7 +237,6 @@ def test_every_topic_that_the_code_names_has_settings_and_a_description() -> Non
 
 UNITS = {"seconds", "bytes", "records", "partitions", "messages"}
 UNIT_ELSEWHERE = {
-    "sipas_survey_requests_in_flight": "counts requests",
     "sipas_survey_workers_without_kafka": "counts workers, and says which",
     "sipas_survey_requests_in_flight": "counts requests; the deployment scales by this name",
     "sipas_notifier_channel_away": "is 1 or 0",
