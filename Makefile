@@ -29,7 +29,9 @@ up: setup ## the whole demo stack in the foreground; Ctrl-C stops it (needs what
 test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium included (needs what setup needs, and a Chromium)
 	@$(BIN)/python -m pytest tests --ignore=tests/deploy -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
-test-deploy: setup ## images, compose file and what watches it, for real (needs root, podman, debootstrap; minutes)
+test-deploy: test-containers test-prometheus test-backup ## these three
+
+test-containers: setup ## images and compose file, for real (needs root, podman, debootstrap; half an hour)
 	@deploy/local/require.sh podman debootstrap >/dev/null
 	@$(BIN)/python -m pytest tests/deploy/containers -o timeout=3000 $(PYTEST_OPTIONS)
 

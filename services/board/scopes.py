@@ -44,7 +44,8 @@ def scope_of(text: str, registry: Registry) -> Scope | None:
 
 
 def _province(text: str, name: str, registry: Registry) -> Scope | None:
-    return None if name or text != PROVINCE else Scope(text, tuple(registry.agencies))
+    is_it = text == PROVINCE and not name
+    return Scope(text, tuple(registry.agencies)) if is_it and registry.agencies else None
 
 
 def _block(text: str, name: str, registry: Registry) -> Scope | None:

@@ -83,6 +83,10 @@ def test_an_agency_belongs_to_the_block_of_its_time() -> None:
     assert set(before.agencies) - set(after.agencies) == {"moved"}
 
 
+def test_a_registry_without_agencies_has_no_province_to_add_up() -> None:
+    assert scope_of("province", Registry.fold([block("one", "Một", 1)])) is None
+
+
 @pytest.mark.parametrize(
     "name", ["", "province:x", "block:three", "kind:XX", "agency:z", "counter:X", "place:x", "x:y"]
 )

@@ -19,8 +19,8 @@ from services.aggregator.backup.saving import SAVED, NotContinued, Outcome, save
 from services.aggregator.backup.segments import Saved, read_segments
 from sipas.broker import TOPIC_SETTINGS, Log, Publisher, Topics, Written, publish_together
 from sipas.events import midnight_ms
-from tests.integration.command_line import SIPAS, environment_with
 from tests.deploy.backup.test_drill import everything, newest_by_key
+from tests.integration.command_line import SIPAS, environment_with
 from tests.integration.test_notifier import PARTITIONS, ZONE, entry, now, today
 from tests.servers import KafkaServer, Program, wait_until
 from tests.survey_stack import set_up_namespace

@@ -1,6 +1,6 @@
 """From the code of the finished backbone to today's: its data are read, and nothing is lost or doubled on the way.
 
-The order is the one of `docs/security.md`: readers before writers.
+The order is the one of `docs/operations.md`: readers before writers.
 """
 
 import io
