@@ -104,10 +104,7 @@ def judges(notifier: Notifier) -> bool:
 
 
 def has_judged(stack: Stack) -> bool:
-    try:
-        return bool(stack.watched())
-    except KeyError:
-        return False
+    return stack.watched() is not None
 
 
 def resident(notifier: Notifier) -> float:

@@ -56,12 +56,14 @@ class ProxiedKafka(KafkaServer):
     def __init__(self, directory: Path) -> None:
         self.inner_port, self.proxy_port = free_port(), free_port()
         super().__init__(directory)
-        plain, controller = f"PLAINTEXT://{HOST}:{self.port}", f"CONTROLLER://{HOST}:{self._controller_port}"
-        self._more = f"""\
-listeners={plain},BEHIND://{HOST}:{self.inner_port},{controller}
-advertised.listeners={plain},BEHIND://{HOST}:{self.proxy_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
-"""
+        plain, controller = f"PLAINTEXT://{HOST}:{self.port}", f"CONTROLLER://{HOST}:{self.controller_port}"
+        self.set(
+            {
+                "listeners": f"{plain},BEHIND://{HOST}:{self.inner_port},{controller}",
+                "advertised.listeners": f"{plain},BEHIND://{HOST}:{self.proxy_port}",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            }
+        )
 
 
 class Killed:

@@ -270,10 +270,11 @@ class Stack:
         publish_decision(self.publisher, self.namespace, made, service="board", at=now())
 
     def watched(self, agency: str = "so-noi-vu") -> Any:
-        """What the judge's ledger holds of a series, but for its days."""
+        """What the judge's ledger holds of a series, but for its days; None before it is judged."""
         slot = self.ledgers.slot("judge", partition_of(agency, PARTITIONS))
         _, [watchers] = slot.contents([slot.key("watchers")])
-        return read_watchers(watchers[f"{agency}/quick-5@1".encode()])
+        packed = watchers.get(f"{agency}/quick-5@1".encode())
+        return None if packed is None else read_watchers(packed)
 
     def settle(self) -> None:
         wait_until(self.is_settled, 120, "everything to be judged and told")
@@ -464,9 +465,9 @@ def test_a_ledger_of_an_older_form_is_gathered_anew_and_mails_nobody_twice(stack
         notifier.kill()
         stack.ledgers.slot("judge", partition_of("so-noi-vu", PARTITIONS)).forget("stored")
         notifier.start()
+        wait_until(lambda: notifier.metric("sipas_notifier_started_over_total") == 1, what="the judge to start over")
+        wait_until(lambda: stack.watched() == state, what="the same state")
         stack.settle()
-        assert notifier.metric("sipas_notifier_started_over_total") == 1
-        assert stack.watched() == state
     assert stack.mailbox.subjects() == [vi("possible")]
 
 
