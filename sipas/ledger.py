@@ -128,7 +128,7 @@ def _script(name: str) -> str:
 
 def _node(address: str) -> ClusterNode:
     host, _, port = address.rpartition(":")
-    return ClusterNode(host, int(port))  # type: ignore[no-untyped-call]
+    return ClusterNode(host, int(port))  # type: ignore[no-untyped-call]  # redis-py says no types here
 
 
 def _connect(url: str) -> redis.Redis | RedisCluster:

@@ -118,7 +118,7 @@ class FigureMetrics(Collector):
                 self._complain("the figures for Prometheus cannot be read", str(reason))
             except Exception as reason:  # noqa: BLE001 - pages are worth more than metrics; an alert tells of their age
                 self._complain("the figures for Prometheus cannot be made", f"{type(reason).__name__}: {reason}")
-            time.sleep(TICK_S)
+            time.sleep(TICK_S)  # the ledger announces nothing; what has not changed is only asked about
 
     def _complain(self, what: str, why: str) -> None:
         if why != self._why_not:
@@ -224,4 +224,4 @@ def _some(all_: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _let_others_run() -> None:
-    time.sleep(0)
+    time.sleep(0)  # gevent changes greenlets only where one waits: pages must not wait for a whole province

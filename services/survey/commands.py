@@ -57,7 +57,7 @@ def wait_until_sent(seconds: int) -> None:
         if time.monotonic() >= deadline:
             click.echo(f"sipas: {left} bytes of answers and comments stay in {directory}", err=True)
             sys.exit(1)
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)  # another process sends, and announces nothing
     click.echo("nothing is left on the disk")
 
 

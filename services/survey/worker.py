@@ -170,7 +170,7 @@ class Worker:
             finally:
                 log.close()
             check_namespace(follower.newest.facts, settings, partitions)
-        except Exception:
+        except Exception:  # whatever it is goes on; its consumer must not stay behind
             follower.close()
             raise
         return follower

@@ -25,6 +25,7 @@ def kubectl() -> str:
     """kubectl from PATH, or the one that `make test-k8s` built."""
     found = shutil.which("kubectl") or shutil.which("kubectl", path=str(ROOT / ".local/k8s/bin"))
     if found is None:
+        # `make test` installs neither kubectl nor Go to build it with; pytest prints this at its end (-ra)
         pytest.skip("kubectl is not installed: nothing of deploy/k8s was checked")
     return found
 

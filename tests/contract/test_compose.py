@@ -130,7 +130,9 @@ def test_an_image_runs_its_service_as_nobody_in_particular_and_can_say_how_it_is
     admin = re.search(rf"SIPAS_{service.upper()}_ADMIN=0\.0\.0\.0:(\d+)", final)
     assert admin is not None
     assert f"http://127.0.0.1:{admin[1]}/readyz" in final
-    assert admin[1] in re.findall(r"\d+", re.search(r"^EXPOSE (.*)$", final, re.MULTILINE)[1])  # type: ignore[index]
+    exposed = re.search(r"^EXPOSE (.*)$", final, re.MULTILINE)
+    assert exposed is not None
+    assert admin[1] in re.findall(r"\d+", exposed[1])
 
 
 def test_the_images_are_of_the_projects_version() -> None:

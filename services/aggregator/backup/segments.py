@@ -129,7 +129,7 @@ class SegmentWriter:
     def give_up(self) -> None:
         """Leave nothing behind."""
         # else it would write its end when it is collected
-        self._gzip.fileobj = None  # type: ignore[assignment]
+        self._gzip.fileobj = None  # type: ignore[assignment]  # closing sets it so; typeshed does not know
         self._file.close()
         self._path.unlink(missing_ok=True)
 

@@ -127,6 +127,7 @@ class Upgrade:
     def unpack(self) -> None:
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", BACKBONE], capture_output=True, check=False)
         if archive.returncode:
+            # a clone without history has nothing to upgrade from
             pytest.skip(f"the commit {BACKBONE[:7]} is not in this clone")
         self.old.root.mkdir()
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:

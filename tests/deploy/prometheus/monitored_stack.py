@@ -42,6 +42,18 @@ def program(name: str) -> str:
     return found
 
 
+def status_of(request: Request, timeout_s: float) -> int:
+    """The answer's status, 0 where none came."""
+    try:
+        with urlopen(request, timeout=timeout_s) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        with refused:
+            return refused.code
+    except (URLError, OSError):
+        return 0
+
+
 class Hooks:
     """An HTTP server that takes webhooks: of the dead-man's switch, and of a leader's channel that may refuse."""
 
@@ -248,26 +260,12 @@ class Monitored:
         if scope:
             headers["Authorization"] = f"Bearer {self.stack.key(scope)}"
         request = Request(self.stack.url(SURVEY, "/v1/responses"), json.dumps(body).encode(), headers)
-        try:
-            with urlopen(request, timeout=timeout_s) as answer:
-                return answer.status
-        except HTTPError as refused:
-            with refused:
-                return refused.code
-        except (URLError, OSError):
-            return 0
+        return status_of(request, timeout_s)
 
     def ask_board(self, path: str, timeout_s: float = 60) -> int:
         """The status of a page of the board, 0 where none came."""
         request = Request(self.stack.url(BOARD, path), headers={"Authorization": f"Bearer {self.stack.key('read')}"})
-        try:
-            with urlopen(request, timeout=timeout_s) as answer:
-                return answer.status
-        except HTTPError as refused:
-            with refused:
-                return refused.code
-        except (URLError, OSError):
-            return 0
+        return status_of(request, timeout_s)
 
     def counted(self, agency: str) -> int:
         """The agency's counted answers of the last 30 days, as the ledger has them."""
