@@ -143,7 +143,16 @@ def control_plane(directory: Path) -> Iterator[Cluster]:
         ),
         Program("scheduler", [str(BIN / "kube-scheduler"), *follows, f"--secure-port={free_port()}"], directory),
         Program(
-            "kwok", [str(BIN / "kwok"), f"--kubeconfig={kubeconfig}", "--manage-all-nodes=true", *stages], directory
+            "kwok",
+            [
+                str(BIN / "kwok"),
+                f"--kubeconfig={kubeconfig}",
+                "--manage-all-nodes=true",
+                # the nodes' heartbeat: without it they are lost after fifty seconds, with their pods
+                "--node-lease-duration-seconds=40",
+                *stages,
+            ],
+            directory,
         ),
     ]
     with ExitStack() as running:
@@ -158,7 +167,9 @@ def control_plane(directory: Path) -> Iterator[Cluster]:
         # applied as they are; what their authors are warned of is not ours to mend
         made = cluster.run("create", *definitions)
         assert made.returncode == 0, made.stderr
-        cluster.do("wait", "--for=condition=Established", f"--timeout={START_S}s", "crd", "--all")
+        # `kubectl wait` fails for one that has no conditions yet
+        established = ("wait", "--for=condition=Established", "--timeout=1s", "crd", "--all")
+        wait_until(lambda: cluster.run(*established).returncode == 0, START_S, "the operators' resources to be known")
         yield cluster
 
 
