@@ -72,13 +72,12 @@ def make_debian() -> None:
             shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
         for rest in ("doc", "man", "locale"):
             shutil.rmtree(root / "usr/share" / rest, ignore_errors=True)
-        tar = subprocess.Popen(
-            ["tar", "-C", str(root), "--numeric-owner", "-c", "."], stdout=subprocess.PIPE, env=environment()
-        )
+        archive = ["tar", "-C", str(root), "--numeric-owner", "-c", "."]
         settings = ["-c", "ENV DEBIAN_FRONTEND=noninteractive", "-c", "ENV LANG=C.UTF-8", "-c", 'CMD ["bash"]']
         command = ["podman", "import", "-q", *settings, "-", DEBIAN]
-        subprocess.run(command, stdin=tar.stdout, check=True, env=environment(), stdout=subprocess.DEVNULL)
-        assert tar.wait() == 0
+        with subprocess.Popen(archive, stdout=subprocess.PIPE, env=environment()) as tar:
+            subprocess.run(command, stdin=tar.stdout, check=True, env=environment(), stdout=subprocess.DEVNULL)
+        assert tar.returncode == 0
 
 
 def make(folder: str, name: str) -> None:

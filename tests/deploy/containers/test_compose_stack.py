@@ -168,4 +168,5 @@ def test_after_down_and_up_nothing_is_lost_and_the_figures_agree_with_the_log(an
     answers.send(3)
     answers.wait_until_counted()
     assert stack.run_in("aggregator", "sipas", "verify").returncode == 0
-    assert "=> " in stack.query("sum(sipas_aggregator_records_total)")
+    records = functools.partial(stack.query, "sum(sipas_aggregator_records_total)")
+    wait_until(lambda: "=> " in records(), 120, "Prometheus to see them again")
