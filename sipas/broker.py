@@ -306,6 +306,10 @@ class Publisher:
     Make it after fork, never before. Safe to share between threads.
     """
 
+    FAILOVER_S = 30.0
+    """For who has nobody waiting: brokers miss a dead one after nine seconds (their `broker.session.timeout.ms`), and
+    only then is another the leader of its partitions."""
+
     def __init__(
         self,
         bootstrap: Sequence[str],
@@ -327,7 +331,8 @@ class Publisher:
                 linger_ms=linger_ms,
                 batch_size=batch_bytes,
                 delivery_timeout_ms=delivery_ms,
-                request_timeout_ms=max(1000, delivery_ms - linger_ms - 500),
+                # a broker that hangs is asked once more while there is time
+                request_timeout_ms=max(1000, min(10_000, delivery_ms - linger_ms - 500)),
                 max_block_ms=delivery_ms,
             )
 

@@ -44,7 +44,9 @@ def compose(
     read_switches(settings.bootstrap, settings.namespace, ledgers)
     switches = follow_switches(settings.bootstrap, settings.namespace)
     switches.start()
-    publisher = Publisher(settings.bootstrap, client_id="sipas-aggregator", linger_ms=5)
+    publisher = Publisher(
+        settings.bootstrap, delivery_timeout_s=Publisher.FAILOVER_S, client_id="sipas-aggregator", linger_ms=5
+    )
     aggregator = Aggregator(
         namespace=settings.namespace,
         reader=GroupReader(

@@ -4,8 +4,9 @@ A figure is there or it is not: absent, never zero, where nobody answered, where
 rebuilt. All are absent when the ledger could not be read for five minutes.
 
 They are made in the background, never for a scrape. A part is made again half a minute after it was, later where making
-it took long, so that each takes a thirtieth of a worker's time at most; where the ledger has not changed, only that is
-asked. Agencies are read a hundred at a time, and readers of pages come between.
+it took long, so that each takes a thirtieth of a worker's time; but after five minutes, for it may have taken long
+because the ledger hung. Where the ledger has not changed, only that is asked. Agencies are read a hundred at a time;
+readers of pages come between.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ PERIOD = "last-30d"
 EVERY_S = 30.0
 REST = 30
 """How many times as long as making a part took it is left alone."""
+REST_AT_MOST_S = 300.0
 KNOWN_FOR_S = 300.0
 AT_ONCE = 100
 TICK_S = 2.0
@@ -49,6 +51,7 @@ class _Part:
 
     make: Callable[[], list[Metric]]
     state: Callable[[], object]
+    rest: int = REST
     of: object = None
     made: list[Metric] = field(default_factory=list)
     due: float = 0.0
@@ -76,7 +79,8 @@ class FigureMetrics(Collector):
             return parts.registry(), parts.today(), reader.state(shown=shown)
 
         self._parts = (
-            _Part(self._newest, lambda: reader.state(shown=False)),
+            # asks little, and tells whether the others stand still
+            _Part(self._newest, lambda: reader.state(shown=False), rest=0),
             _Part(self._of_agencies, lambda: state(shown=True)),
             _Part(self._of_scopes, lambda: state(shown=True)),
             _Part(self._silent, lambda: state(shown=False)),
@@ -107,7 +111,7 @@ class FigureMetrics(Collector):
                 part.made, part.of = part.make(), state
             self._read_at = self._unix()
             now = self._clock()
-            part.due = now + max(EVERY_S, REST * (now - began))
+            part.due = now + max(EVERY_S, min(REST_AT_MOST_S, part.rest * (now - began)))
 
     def _run(self) -> None:
         while True:

@@ -83,7 +83,7 @@ def compose(settings: NotifierSettings) -> tuple[Judge, Courier, Sequence[Follow
     check_namespace(registry.newest.facts, settings, kafka.partition_count(topics.tallies))
     ledgers = Ledgers(settings.redis_url, settings.namespace)
     ledgers.wait_until_ready(settings.start_wait_s)
-    publisher = Publisher(settings.bootstrap, client_id="sipas-notifier")
+    publisher = Publisher(settings.bootstrap, delivery_timeout_s=Publisher.FAILOVER_S, client_id="sipas-notifier")
     judge = Judge(
         namespace=settings.namespace,
         reader=GroupReader(

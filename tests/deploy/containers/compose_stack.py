@@ -54,6 +54,10 @@ class ComposeStack:
         return run(python, *COMPOSE, *where, *words, timeout_s=timeout_s).stdout
 
     def up(self, *services: str) -> None:
+        self.compose("up", "-d", *services)
+
+    def up_alone(self, *services: str) -> None:
+        """Without what they depend on."""
         self.compose("up", "-d", "--no-deps", *services)
 
     def name(self, service: str) -> str:

@@ -46,7 +46,7 @@ class Answers:
 @pytest.fixture(scope="module")
 def stack(fresh: ComposeStack) -> ComposeStack:
     """Everything that can be tried here; the services are there before what they stand on."""
-    fresh.up(*SERVICES)
+    fresh.up_alone(*SERVICES)
     for service in ("aggregator", "notifier", "board"):
         wait_until(
             lambda name=service: "waiting for Kafka and its topics" in fresh.log(name),

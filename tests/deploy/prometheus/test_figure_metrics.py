@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.board.figure_metrics import EVERY_S, KNOWN_FOR_S, FigureMetrics
+from services.board.figure_metrics import EVERY_S, KNOWN_FOR_S, REST_AT_MOST_S, FigureMetrics
 from sipas.events import Entry
 from sipas.ledger import LedgerAway
 from tests.integration.board_stack import NOW, PROVINCE, BoardStack
@@ -40,8 +40,11 @@ SCOPES = ("province", "block:so", "block:xa")
 class Clock:
     def __init__(self) -> None:
         self.seconds = 1000.0
+        self.passes = 0.0
+        """Seconds from each question for the time to the next."""
 
     def __call__(self) -> float:
+        self.seconds += self.passes
         return self.seconds
 
 
@@ -131,6 +134,23 @@ def test_a_change_is_told_with_the_next_turn_and_what_is_the_same_is_not_read(sh
     shown.turn()
     assert [id(metric) for metric in shown.metrics.collect()][1:] == made
     shown.stack.count("so-noi-vu", TODAY, [NOT] * 10)
+    shown.turn()
+    assert shown.of("so-noi-vu") == 75
+
+
+def test_after_a_ledger_that_hung_the_newest_minute_is_told_at_once_and_figures_within_five_minutes(
+    shown: Shown,
+) -> None:
+    shown.stack.count("so-noi-vu", TODAY, [SATISFIED] * 10, received=NOW)
+    shown.clock.passes = 20
+    shown.turn()
+    shown.clock.passes = 0
+    newest = NOW.replace(second=0, microsecond=0) + timedelta(minutes=2)
+    shown.stack.count("so-noi-vu", TODAY, [NOT] * 10, received=newest)
+    shown.turn()
+    assert shown.value("sipas_board_newest_counted_timestamp_seconds") == newest.timestamp()
+    assert shown.of("so-noi-vu") == 100
+    shown.clock.seconds += REST_AT_MOST_S
     shown.turn()
     assert shown.of("so-noi-vu") == 75
 
