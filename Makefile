@@ -31,7 +31,7 @@ test: setup $(CHROMIUM_LINK) ## all tests, real Kafka, Redis and Chromium includ
 
 test-deploy: test-containers test-prometheus test-backup ## these three
 
-test-containers: setup ## images and compose file, for real (needs root, podman, debootstrap; half an hour)
+test-containers: setup ## images and compose file, for real (needs root, podman, debootstrap; ten minutes)
 	@deploy/local/require.sh podman debootstrap >/dev/null
 	@$(BIN)/python -m pytest tests/deploy/containers -o timeout=3000 $(PYTEST_OPTIONS)
 
@@ -50,7 +50,7 @@ k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheu
 test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git; 2 GB)
 	@$(BIN)/python -m pytest tests/deploy/cluster tests/deploy/security --timeout=3600 $(PYTEST_OPTIONS)
 
-test-prometheus: setup ## rules and dashboards, a real Prometheus beside a real stack (needs Debian's prometheus, prometheus-alertmanager, nodejs, npm)
+test-prometheus: setup ## rules and dashboards, a real Prometheus beside a real stack (needs Debian's prometheus, prometheus-alertmanager, nodejs, npm; twenty minutes)
 	@$(BIN)/python -m pytest tests/deploy/prometheus $(PYTEST_OPTIONS)
 
 lint: $(PACKAGE) ## style, types, and who may import whom (needs Python)
