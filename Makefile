@@ -47,7 +47,7 @@ test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API
 k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object
 	@$(BIN)/python -m deploy.k8s.prometheus_rule
 
-test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git; 2 GB)
+test-cluster: setup ## three brokers and a Redis Cluster with nodes killed, users and rights, an upgrade (needs what setup needs, openssl, git, redis-tools; 2 GB; eleven minutes)
 	@$(BIN)/python -m pytest tests/deploy/cluster tests/deploy/security --timeout=3600 $(PYTEST_OPTIONS)
 
 test-prometheus: setup ## rules and dashboards, a real Prometheus beside a real stack (needs Debian's prometheus, prometheus-alertmanager, nodejs, npm; twenty minutes)

@@ -264,6 +264,20 @@ class KafkaServer(Program):
         shutil.rmtree(self.data)
 
 
+def debians_redis(directory: Path) -> str | None:
+    """A Redis of Debian, which is newer than ours and speaks TLS, as a program in `directory`; None without one.
+
+    Its package redis-tools has it under another name, and it is its name that makes it a server.
+    """
+    found = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+    if found is None:
+        return None
+    named = directory / "redis-server"
+    if not named.exists():
+        named.symlink_to(found)
+    return str(named)
+
+
 class RedisServer(Program):
     """One Redis with an append-only file; `data` survives kill and start and may be copied away and back.
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from string import Template
 from deploy.local.programs import HOST, ROOT, ask_redis
 from sipas.bootstrap import Access, Bootstrap
 from sipas.broker import KafkaAway, Log
-from tests.servers import KafkaServer, RedisServer
+from tests.servers import KafkaServer, RedisServer, debians_redis
 
 ADMIN = "admin"
 USERS = ("survey", "aggregator", "notifier", "board", "operator", "backup")
@@ -115,8 +114,8 @@ class SecureRedis(RedisServer):
         directory.mkdir(parents=True, exist_ok=True)
         self.command += ["--aclfile", str(acl_file(directory / "users.acl", namespace))]
         if certificates is not None:
-            server = shutil.which("redis-server")
-            assert server is not None
+            server = debians_redis(directory)
+            assert server is not None, "apt-get install redis-tools"
             self.command[0] = server
             self.command[self.command.index("--port") + 1] = "0"
             self.command += ["--tls-port", str(self.port), "--tls-auth-clients", "no"]
@@ -133,15 +132,6 @@ class SecureRedis(RedisServer):
             return ask_redis(self.port, "PING").startswith(b"-NOAUTH")
         except OSError:
             return False
-
-
-def redis_speaks_tls() -> bool:
-    server = shutil.which("redis-server")
-    if server is None:
-        return False
-    # it ends at once, because it listens nowhere; one without TLS does not know the word
-    said = subprocess.run([server, "--port", "0", "--tls-port", "0"], capture_output=True, text=True, check=False)
-    return "tls-port" not in said.stdout + said.stderr
 
 
 def command(words: Sequence[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from sipas.ledger import LedgerAway, Ledgers, Place, Writes
-from tests.deploy.security.secure_servers import Certificates, SecureRedis, redis_speaks_tls
+from tests.deploy.security.secure_servers import Certificates, SecureRedis
 
 REFUSED = re.compile("permission|can't (run|access)", re.IGNORECASE)
 
@@ -143,7 +143,6 @@ def test_the_limiter_counts_in_a_name_of_its_own(provinces_redis: SecureRedis, n
     assert over == [False, False, True]
 
 
-@pytest.mark.skipif(not redis_speaks_tls(), reason="redis-server on PATH cannot do TLS (Debian's can)")
 def test_a_ledger_is_kept_over_an_encrypted_connection(
     tmp_path: Path, namespace: str, certificates: Certificates
 ) -> None:
