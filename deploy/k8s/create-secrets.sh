@@ -84,7 +84,9 @@ nodes=redis-0.redis:6379,redis-1.redis:6379,redis-2.redis:6379
 for user in admin aggregator notifier board operator; do
 	password "sipas-redis-$user" "$ours"
 	put url "redis+cluster://$user:$(cat "$values/password")@$nodes"
-	if [ $user = admin ]; then create "$ours" sipas-redis-admin password; else create "$ours" "sipas-redis-$user" password url; fi
+	# nobody of ours goes there as admin
+	if [ $user = admin ]; then keys=password; else keys="password url"; fi
+	create "$ours" "sipas-redis-$user" $keys
 	echo "s|\${REDIS_$(echo $user | tr a-z A-Z)_PASSWORD}|$(cat "$values/password")|" >>"$values/fill-in"
 done
 sed -f "$values/fill-in" "$here/../redis/users.acl" >"$values/users.acl"
