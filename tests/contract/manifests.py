@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from deploy.kafka.access import Allowed
 from tests.contract.documents import ROOT
 
 K8S = ROOT / "deploy/k8s"
@@ -21,6 +22,8 @@ NAMESPACE = "sipas"
 NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 SERVICES = ("survey", "aggregator", "notifier", "board")
+RESOURCES = {"topic": "TOPIC", "group": "GROUP", "transactionalId": "TRANSACTIONAL_ID"}
+"""As Strimzi calls them, and as Kafka does."""
 
 Object = dict[str, Any]
 
@@ -130,6 +133,16 @@ class Manifests:
     def selected(self, selector: Object) -> list[Pod]:
         """The pods that a selector means."""
         return [pod for pod in self.pods if matches(selector, pod.labels)]
+
+    def rights(self) -> Iterator[Allowed]:
+        """What the KafkaUsers allow."""
+        for user in self.of("KafkaUser"):
+            for one in user["spec"]["authorization"]["acls"]:
+                resource = one["resource"]
+                prefixed = resource.get("patternType", "literal") == "prefix"
+                for operation in one["operations"]:
+                    kind = RESOURCES[resource["type"]]
+                    yield Allowed(user["metadata"]["name"], kind, resource["name"], prefixed, operation)
 
     def environment(self, pod: Pod) -> dict[str, str]:
         """What the first container's process finds, with the Secrets that create-secrets.sh makes; others are not."""

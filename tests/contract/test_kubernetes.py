@@ -16,8 +16,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
-from deploy.kafka.access import ACLS, Allowed
-from deploy.kafka.access import allowed as allowed_on_kafka
+from deploy.kafka.access import ACLS, allowed
 from services.board.server import STOP_WITHIN_S as BOARD_STOPS_WITHIN_S
 from services.notifier.mailer import TIMEOUT_S as MAIL_TIMEOUT_S
 from services.survey.server import STOP_WITHIN_S as SURVEY_STOPS_WITHIN_S
@@ -286,7 +285,6 @@ USERS = {
     ),
 }
 """Workload of the nation -> its user on Kafka, and on Redis if it goes there."""
-RESOURCES = {"topic": "TOPIC", "group": "GROUP", "transactionalId": "TRANSACTIONAL_ID"}
 
 
 def test_in_the_nation_every_process_is_a_user_of_its_own_on_kafka_and_knows_no_other_password() -> None:
@@ -345,27 +343,15 @@ def test_the_brokers_let_in_nobody_without_a_password_or_in_clear_text() -> None
 
 def test_strimzis_users_may_do_what_the_file_of_rights_says_and_nothing_else() -> None:
     nation = Manifests("nation")
-    said = []
     for user in nation.of("KafkaUser"):
         assert user["metadata"]["labels"]["strimzi.io/cluster"] == "sipas"
         spec = user["spec"]
         assert (spec["authentication"]["type"], spec["authorization"]["type"]) == ("scram-sha-512", "simple")
-        for one in spec["authorization"]["acls"]:
-            # by default: allowed, from everywhere
-            assert set(one) == {"resource", "operations"}
-            resource = one["resource"]
-            said += [
-                Allowed(
-                    user["metadata"]["name"],
-                    RESOURCES[resource["type"]],
-                    resource["name"],
-                    {"prefix": True, "literal": False}[resource.get("patternType", "literal")],
-                    operation,
-                )
-                for operation in one["operations"]
-            ]
+        # by default: allowed, from everywhere
+        assert {tuple(one) for one in spec["authorization"]["acls"]} == {("resource", "operations")}
+    said = list(nation.rights())
     assert len(said) == len(set(said))
-    assert set(said) == set(allowed_on_kafka(RULES, settings_of(nation, "topics").namespace))
+    assert set(said) == set(allowed(RULES, settings_of(nation, "topics").namespace))
 
 
 def test_redis_lets_in_the_users_of_the_nations_pods_with_their_passwords() -> None:
@@ -725,7 +711,7 @@ def written(manifests: Manifests) -> set[Arrow]:
     }
 
 
-def allowed(manifests: Manifests) -> tuple[set[Arrow], set[Arrow]]:
+def let_through(manifests: Manifests) -> tuple[set[Arrow], set[Arrow]]:
     """What the ends that send allow, and what the ends that receive allow."""
     out, into = set(), set()
     for policy in manifests.of("NetworkPolicy"):
@@ -790,7 +776,7 @@ def test_without_a_rule_nobody_talks_to_anybody(manifests: Manifests) -> None:
 
 
 def test_the_network_policies_are_the_table_of_the_guide(manifests: Manifests) -> None:
-    out, into = allowed(manifests)
+    out, into = let_through(manifests)
     table = written(manifests)
     assert {arrow for arrow in table if arrow[0] not in OUTSIDE} == out
     assert {arrow for arrow in table if arrow[1] not in OUTSIDE} == into
