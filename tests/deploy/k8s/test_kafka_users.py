@@ -16,6 +16,7 @@ from tests.contract.documents import ROOT
 from tests.contract.manifests import Manifests
 from tests.deploy.security.conftest import SIPAS
 from tests.deploy.security.secure_servers import ADMIN, Certificates, SecureKafka, command
+from tests.servers import RedisServer
 
 NATION = Manifests("nation")
 SAMPLE = str(ROOT / "services/board/sample/registry.yaml")
@@ -48,7 +49,14 @@ def another_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKa
         yield server
 
 
-def run(kafka: SecureKafka, workload: str, *words: str) -> "subprocess.CompletedProcess[str]":
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Redis, whose users are the other file's matter."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+def run(kafka: SecureKafka, workload: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     """`sipas` with the environment of a pod, but for where the broker is, and that it is one."""
     here = {
         "SIPAS_KAFKA_BOOTSTRAP": kafka.bootstrap,
@@ -56,7 +64,7 @@ def run(kafka: SecureKafka, workload: str, *words: str) -> "subprocess.Completed
         "SIPAS_REPLICATION": "1",
         "SIPAS_PARTITIONS": "2",
     }
-    return command([SIPAS, *words], NATION.environment(NATION.pod(workload)) | here)
+    return command([SIPAS, *words], NATION.environment(NATION.pod(workload)) | here | more)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +86,20 @@ def test_a_person_makes_a_key_in_the_operators_pod_and_cannot_in_the_boards_own(
     assert run(filled, "board", "key", "list").stdout.count("valid") == 1
 
 
-@pytest.mark.parametrize("workload", ["operator-notifier", "notifier"])
-def test_alerts_are_listed_in_either(filled: SecureKafka, workload: str) -> None:
-    done = run(filled, workload, "alerts", "list")
-    assert done.returncode == 0, done.stderr
+PEOPLES = (
+    ("operator-notifier", "alerts", "list"),
+    ("operator-notifier", "alerts", "silence", "list"),
+    ("operator-board", "scores", "export"),
+    ("operator-aggregator", "dlq", "list"),
+    # processes of its own log in too
+    ("operator-aggregator", "replay", "--processes", "2"),
+)
+
+
+@pytest.mark.parametrize(("workload", "words"), [(workload, words) for workload, *words in PEOPLES])
+def test_a_persons_command_logs_in(filled: SecureKafka, ledger: RedisServer, workload: str, words: list[str]) -> None:
+    done = run(filled, workload, *words, SIPAS_REDIS_URL=ledger.url)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_backup_reads_everything_and_writes_nothing_and_the_operator_brings_it_back(
