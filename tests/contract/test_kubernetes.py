@@ -348,7 +348,7 @@ def test_strimzis_users_may_do_what_the_file_of_rights_says_and_nothing_else() -
         spec = user["spec"]
         assert (spec["authentication"]["type"], spec["authorization"]["type"]) == ("scram-sha-512", "simple")
         # by default: allowed, from everywhere
-        assert {tuple(one) for one in spec["authorization"]["acls"]} == {("resource", "operations")}
+        assert {frozenset(one) for one in spec["authorization"]["acls"]} == {frozenset({"resource", "operations"})}
     said = list(nation.rights())
     assert len(said) == len(set(said))
     assert set(said) == set(allowed(RULES, settings_of(nation, "topics").namespace))
