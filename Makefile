@@ -41,7 +41,7 @@ test-fast: $(PACKAGE) ## tests without any server, in seconds (needs Python)
 test-backup: setup ## a lost Kafka comes back from files; every way in which a topic is saved, refused and restored (needs what setup needs)
 	@$(BIN)/python -m pytest tests/deploy/backup $(PYTEST_OPTIONS)
 
-test-k8s: $(PACKAGE) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API server and scheduler (needs Go 1.26+, Java 21+, Maven, redis-cli; minutes)
+test-k8s: $(PACKAGE) $(KAFKA) $(REDIS) $(CONTROL_PLANE) $(DEFINITIONS) ## deploy/k8s on a real API server and scheduler, its users on real servers (needs Go 1.26+, Java 21+, Maven, redis-cli, openssl; minutes)
 	@$(BIN)/python -m pytest tests/deploy/k8s $(PYTEST_OPTIONS)
 
 k8s-rules: $(PACKAGE) ## deploy/prometheus/rules, written again as the Prometheus operator's object

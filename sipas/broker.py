@@ -418,6 +418,8 @@ def publish_together(bootstrap: Sequence[str], transaction: str, records: Iterab
         try:
             producer.init_transactions()
             producer.begin_transaction()
+        except REFUSALS as reason:
+            raise _Asking(bootstrap).refusal(reason) from reason
         except kafka_errors.KafkaError as reason:
             raise PublishFailed(str(reason)) from reason
         try:

@@ -1,14 +1,19 @@
 """What `kubectl kustomize` makes of each overlay, and what a test asks of it. Nothing here needs a server."""
 
+import base64
+import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from deploy.kafka.access import Allowed
 from tests.contract.documents import ROOT
 
 K8S = ROOT / "deploy/k8s"
@@ -17,6 +22,8 @@ NAMESPACE = "sipas"
 NAME = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 SERVICES = ("survey", "aggregator", "notifier", "board")
+RESOURCES = {"topic": "TOPIC", "group": "GROUP", "transactionalId": "TRANSACTIONAL_ID"}
+"""As Strimzi calls them, and as Kafka does."""
 
 Object = dict[str, Any]
 
@@ -36,6 +43,37 @@ def _rendered(program: str, overlay: str) -> tuple[Object, ...]:
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     return tuple(yaml.load_all(made.stdout, Loader=yaml.CSafeLoader))
+
+
+NO_SERVER = """#!/bin/sh
+case " $* " in *" get "*) exit 1 ;; esac
+{0} "$@" --dry-run=client -o yaml >>{1} && echo --- >>{1}
+"""
+"""kubectl, where no Secret is yet, and which says what it would make."""
+
+Secrets = Mapping[tuple[str, str], Mapping[str, str]]
+"""(Namespace, name) -> key -> value."""
+
+
+@cache
+def created(mode: str) -> Secrets:
+    """The Secrets that create-secrets.sh makes, with their values."""
+    with tempfile.TemporaryDirectory() as directory:
+        program, made = Path(directory, "kubectl"), Path(directory, "made.yaml")
+        program.write_text(NO_SERVER.format(kubectl(), made), encoding="utf-8")
+        program.chmod(0o700)
+        command = [str(K8S / "create-secrets.sh"), mode, "smtp://user:password@mail.example:587"]
+        done = subprocess.run(
+            command, env=os.environ | {"KUBECTL": str(program)}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found = [one for one in yaml.load_all(made.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if one]
+    return {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): {
+            key: base64.b64decode(value).decode() for key, value in one["data"].items()
+        }
+        for one in found
+    }
 
 
 class Pod(NamedTuple):
@@ -68,6 +106,7 @@ class Manifests:
     def __init__(self, overlay: str) -> None:
         self.overlay = overlay
         self.objects = _rendered(kubectl(), overlay)
+        self.created = created("cluster" if overlay == "nation" else "single")
 
     def of(self, *kinds: str) -> list[Object]:
         return [one for one in self.objects if one["kind"] in kinds]
@@ -95,8 +134,18 @@ class Manifests:
         """The pods that a selector means."""
         return [pod for pod in self.pods if matches(selector, pod.labels)]
 
-    def environment(self, pod: Pod, secrets: Mapping[tuple[str, str], str]) -> dict[str, str]:
-        """What the first container's process finds; `secrets` has values of (secret, key), what it lacks is not set."""
+    def rights(self) -> Iterator[Allowed]:
+        """What the KafkaUsers allow."""
+        for user in self.of("KafkaUser"):
+            for one in user["spec"]["authorization"]["acls"]:
+                resource = one["resource"]
+                prefixed = resource.get("patternType", "literal") == "prefix"
+                for operation in one["operations"]:
+                    kind = RESOURCES[resource["type"]]
+                    yield Allowed(user["metadata"]["name"], kind, resource["name"], prefixed, operation)
+
+    def environment(self, pod: Pod) -> dict[str, str]:
+        """What the first container's process finds, with the Secrets that create-secrets.sh makes; others are not."""
         found: dict[str, str] = {}
         for source in pod.main.get("envFrom", []):
             found |= self.named("ConfigMap", source["configMapRef"]["name"])["data"]
@@ -106,9 +155,9 @@ class Manifests:
                 continue
             source = entry["valueFrom"]
             if "secretKeyRef" in source:
-                key = source["secretKeyRef"]["name"], source["secretKeyRef"]["key"]
-                if key in secrets:
-                    found[entry["name"]] = secrets[key]
+                secret = self.created.get((NAMESPACE, source["secretKeyRef"]["name"]), {})
+                if source["secretKeyRef"]["key"] in secret:
+                    found[entry["name"]] = secret[source["secretKeyRef"]["key"]]
             else:
                 found[entry["name"]] = {"metadata.name": f"{pod.workload}-0", "status.podIP": "10.0.0.1"}[
                     source["fieldRef"]["fieldPath"]

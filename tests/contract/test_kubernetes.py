@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import kubernetes_validate
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
+from deploy.kafka.access import ACLS, allowed
 from services.board.server import STOP_WITHIN_S as BOARD_STOPS_WITHIN_S
 from services.notifier.mailer import TIMEOUT_S as MAIL_TIMEOUT_S
 from services.survey.server import STOP_WITHIN_S as SURVEY_STOPS_WITHIN_S
@@ -26,7 +28,10 @@ from sipas.settings import (
     BoardSettings,
     Common,
     KafkaSettings,
+    LedgerSettings,
     NotifierSettings,
+    PublicSettings,
+    RestoreSettings,
     SurveySettings,
     TopicsSettings,
     describe,
@@ -61,21 +66,16 @@ PARTS: dict[str, type[Common]] = {
     "people-load": KafkaSettings,
     "backup": KafkaSettings,
     "spool-drain": SurveySettings,
+    "operator-aggregator": LedgerSettings,
+    "operator-notifier": KafkaSettings,
+    "operator-board": PublicSettings,
+    "restore": RestoreSettings,
 }
 """Workload -> the settings that its process loads."""
-SECRETS = {
-    ("sipas-survey", "secret"): "s" * 64,
-    ("sipas-links", "secret"): "l" * 64,
-    ("sipas-redis", "url"): "redis://:password@redis:6379",
-    ("sipas-redis", "password"): "password",
-    ("sipas-limiter", "url"): "redis://:password@limiter:6379/0",
-    ("sipas-limiter", "password"): "password",
-    ("sipas-mail", "smtp-url"): "smtp://user:password@mail.example:587",
-}
-"""What create-secrets.sh makes."""
 BY_HAND = {"sipas-people": "people.yaml", "sipas-survey-tls": "tls.crt", "sipas-board-tls": "tls.crt"}
 """Secrets that hold what only an administrator has."""
 KNOWN = {setting.name: setting for setting in describe()}
+ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -189,9 +189,18 @@ def test_our_services_are_probed_on_their_admin_ports(manifests: Manifests) -> N
 # --- settings
 
 
+def settings_of(manifests: Manifests, workload: str) -> Common:
+    """What a workload's process loads."""
+    given = manifests.environment(manifests.pod(workload))
+    if "SIPAS_KAFKA_CA_FILE" in given:
+        # a file that is here; where it is in the pod is another test's
+        given["SIPAS_KAFKA_CA_FILE"] = __file__
+    return load(PARTS[workload], given)
+
+
 def test_every_setting_that_is_given_exists(manifests: Manifests) -> None:
     for pod in manifests.pods:
-        given = {name for name in manifests.environment(pod, SECRETS) if name.startswith("SIPAS_")}
+        given = {name for name in manifests.environment(pod) if name.startswith("SIPAS_")}
         assert given <= set(KNOWN), pod.workload
 
 
@@ -199,7 +208,7 @@ def test_every_process_of_ours_has_all_the_settings_it_needs(manifests: Manifest
     ours = [pod for pod in manifests.pods if pod.main["image"].startswith("sipas-")]
     assert {pod.workload for pod in ours} <= set(PARTS)
     for pod in ours:
-        load(PARTS[pod.workload], manifests.environment(pod, SECRETS))
+        settings_of(manifests, pod.workload)
 
 
 def test_secret_settings_come_from_secrets_and_others_do_not(manifests: Manifests) -> None:
@@ -212,36 +221,33 @@ def test_secret_settings_come_from_secrets_and_others_do_not(manifests: Manifest
     assert not manifests.of("Secret")
 
 
-def test_every_secret_that_is_asked_for_is_one_that_is_made_or_optional(manifests: Manifests) -> None:
-    asked: set[tuple[str, str]] = set()
+def test_create_secrets_makes_the_secrets_that_are_asked_for_and_no_other(manifests: Manifests) -> None:
+    asked: set[tuple[str, str, str]] = set()
     for pod in manifests.pods:
         for entry in pod.main.get("env", []):
             reference = entry.get("valueFrom", {}).get("secretKeyRef")
             if reference and not reference.get("optional"):
-                asked.add((reference["name"], reference["key"]))
-        for volume in pod.spec.get("volumes", []):
-            if "secret" in volume:
-                assert volume["secret"]["secretName"] in BY_HAND
-    assert asked == set(SECRETS)
+                asked.add((NAMESPACE, reference["name"], reference["key"]))
+        mounted = {one["secret"]["secretName"] for one in pod.spec.get("volumes", []) if "secret" in one}
+        for name in mounted - set(BY_HAND):
+            asked |= {(NAMESPACE, name, key) for key in manifests.created[NAMESPACE, name]}
+    for user in manifests.of("KafkaUser"):
+        reference = user["spec"]["authentication"]["password"]["valueFrom"]["secretKeyRef"]
+        asked.add((user["metadata"]["namespace"], reference["name"], reference["key"]))
+    made = {(*secret, key) for secret, values in manifests.created.items() for key in values}
+    assert asked <= made
+    assert {secret[:2] for secret in asked} == set(manifests.created)
     for ingress in manifests.of("Ingress"):
         assert {tls["secretName"] for tls in ingress["spec"]["tls"]} <= set(BY_HAND)
 
 
-def test_create_secrets_makes_what_the_pods_ask_for() -> None:
-    script = (K8S / "create-secrets.sh").read_text(encoding="utf-8")
-    lines = [line.split() for line in script.splitlines() if line.startswith("create ")]
-    made = {(secret, key) for _, secret, *keys in lines for key in keys}
-    assert made == set(SECRETS)
-
-
 def test_every_command_is_one_that_its_image_has(manifests: Manifests) -> None:
-    entry_points = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     for pod in manifests.pods:
         handlers = pod.main.get("lifecycle", {}).values()
         said = [pod.main.get("command", []), *(one["exec"]["command"] for one in handlers if "exec" in one)]
         for line in (" ".join(words) for words in said):
             for name, rest in re.findall(r"\bsipas ([a-z]+) ?([^;&|]*)", line):
-                service = entry_points["sipas.commands"][name].split(".")[1]
+                service = ENTRY_POINTS["sipas.commands"][name].split(".")[1]
                 assert pod.main["image"].startswith(f"sipas-{service}:"), line
                 _resolve([name, *rest.split()])
 
@@ -258,13 +264,168 @@ def _resolve(words: list[str]) -> None:
     assert {word for word in words if word.startswith("--")} <= options
 
 
+# --- who logs in as whom
+
+RULES: dict[str, Any] = yaml.safe_load(ACLS.read_text(encoding="utf-8"))
+USERS = {
+    **{service: service for service in SERVICES},
+    "spool-drain": "survey",
+    "backup": "backup",
+    **dict.fromkeys(
+        [
+            "topics",
+            "registry-load",
+            "people-load",
+            "operator-board",
+            "operator-aggregator",
+            "operator-notifier",
+            "restore",
+        ],
+        "operator",
+    ),
+}
+"""Workload of the nation -> its user on Kafka, and on Redis if it goes there."""
+
+
+def test_in_the_nation_every_process_is_a_user_of_its_own_on_kafka_and_knows_no_other_password() -> None:
+    nation = Manifests("nation")
+    found = {}
+    for pod in nation.pods:
+        given = nation.environment(pod)
+        held = {
+            one["valueFrom"]["secretKeyRef"]["name"]
+            for one in pod.main.get("env", [])
+            if "secretKeyRef" in one.get("valueFrom", {})
+        }
+        if pod.main["image"].startswith("sipas-"):
+            settings = settings_of(nation, pod.workload)
+            assert isinstance(settings, KafkaSettings)
+            access = settings.bootstrap.access
+            found[pod.workload] = access.username
+            assert access.encrypts
+            assert access.logs_in
+            assert access.password == nation.created["sipas-kafka", f"sipas-kafka-{access.username}"]["password"]
+            assert {name for name in held if name.startswith("sipas-kafka-")} == {f"sipas-kafka-{access.username}"}
+        if address := given.get("SIPAS_REDIS_URL"):
+            assert urlsplit(address).scheme == "redis+cluster"
+            assert urlsplit(address).username == USERS[pod.workload]
+    assert found == USERS
+
+
+def test_elsewhere_kafka_knows_no_users() -> None:
+    for overlay in ("dev", "province"):
+        manifests = Manifests(overlay)
+        given = {name for pod in manifests.pods for name in manifests.environment(pod)}
+        assert "SIPAS_KAFKA_BOOTSTRAP" in given
+        assert not {name for name in given if name.startswith("SIPAS_KAFKA_") and name != "SIPAS_KAFKA_BOOTSTRAP"}
+
+
+def test_the_brokers_authority_is_a_file_where_the_settings_say_it_is() -> None:
+    nation = Manifests("nation")
+    for workload in USERS:
+        pod = nation.pod(workload)
+        directory, _, file = nation.environment(pod)["SIPAS_KAFKA_CA_FILE"].rpartition("/")
+        (mount,) = [one for one in pod.main["volumeMounts"] if one["mountPath"] == directory]
+        (volume,) = [one for one in pod.spec["volumes"] if one["name"] == mount["name"]]
+        # not optional: the pod waits for it
+        assert (volume["configMap"], mount["readOnly"], file) == ({"name": "sipas-kafka-ca"}, True, "ca.crt")
+
+
+def test_the_brokers_let_in_nobody_without_a_password_or_in_clear_text() -> None:
+    (kafka,) = Manifests("nation").of("Kafka")
+    for listener in kafka["spec"]["kafka"]["listeners"]:
+        assert (listener["type"], listener["tls"]) == ("internal", True)
+        assert listener["authentication"] == {"type": "scram-sha-512"}
+    assert kafka["spec"]["kafka"]["authorization"] == {"type": "simple"}
+    assert "userOperator" in kafka["spec"]["entityOperator"]
+    assert kafka["spec"]["clusterCa"]["validityDays"] > 10 * kafka["spec"]["clusterCa"]["renewalDays"]
+
+
+def test_strimzis_users_may_do_what_the_file_of_rights_says_and_nothing_else() -> None:
+    nation = Manifests("nation")
+    for user in nation.of("KafkaUser"):
+        assert user["metadata"]["labels"]["strimzi.io/cluster"] == "sipas"
+        spec = user["spec"]
+        assert (spec["authentication"]["type"], spec["authorization"]["type"]) == ("scram-sha-512", "simple")
+        # by default: allowed, from everywhere
+        assert {frozenset(one) for one in spec["authorization"]["acls"]} == {frozenset({"resource", "operations"})}
+    said = list(nation.rights())
+    assert len(said) == len(set(said))
+    assert set(said) == set(allowed(RULES, settings_of(nation, "topics").namespace))
+
+
+def test_redis_lets_in_the_users_of_the_nations_pods_with_their_passwords() -> None:
+    nation = Manifests("nation")
+    acl = nation.created[NAMESPACE, "sipas-redis-acl"]["users.acl"]
+    assert "$" not in acl
+    users = {line.split()[1]: line.split()[3] for line in acl.splitlines() if " on " in line}
+    assert set(users) == {"admin", "aggregator", "notifier", "board", "operator"}
+    for user, password in users.items():
+        secret = nation.created[NAMESPACE, f"sipas-redis-{user}"]
+        assert password == f">{secret['password']}"
+        if user != "admin":
+            assert urlsplit(secret["url"]).password == secret["password"]
+    template = (ROOT / "deploy/redis/users.acl").read_text(encoding="utf-8").splitlines()
+    # word for word the rights of the file; the survey's are those on the limiter's Redis
+    assert [re.sub(r">\w+", ">", line) for line in acl.splitlines()] == [
+        re.sub(r">\S+", ">", line).replace("${NAMESPACE}", "sipas")
+        for line in template
+        if not line.startswith("user survey ")
+    ]
+
+
+def test_redis_reads_the_users_that_are_mounted_and_knows_no_other_password() -> None:
+    nation = Manifests("nation")
+    redis = nation.pod("redis")
+    (conf,) = [one for one in nation.of("ConfigMap") if "redis.conf" in one["data"]]
+    words = dict(re.findall(r"^([a-z-]+) (.*)$", conf["data"]["redis.conf"], re.MULTILINE))
+    (mount,) = [one for one in redis.main["volumeMounts"] if one["name"] == "acl"]
+    assert words["aclfile"] == f"{mount['mountPath']}/users.acl"
+    assert words["masteruser"] == "admin"
+    assert "--requirepass" not in redis.main["args"]
+    for pod in (redis, nation.pod("redis-form")):
+        assert nation.environment(pod)["REDISCLI_AUTH"] == nation.created[NAMESPACE, "sipas-redis-admin"]["password"]
+
+
+def test_an_address_of_the_redis_cluster_names_several_of_its_nodes() -> None:
+    nation = Manifests("nation")
+    nodes = nation.environment(nation.pod("redis"))["REDIS_NODES"].split()
+    assert len(nodes) == nation.named("StatefulSet", "redis")["spec"]["replicas"]
+    for user in ("aggregator", "notifier", "board", "operator"):
+        named = nation.created[NAMESPACE, f"sipas-redis-{user}"]["url"].partition("@")[2].split(",")
+        assert len(named) >= 3
+        assert set(named) <= set(nodes)
+
+
+# --- people's commands
+
+ELSEWHERE = {"spool", "import", "simulate", "comments", "backup", "restore"}
+"""Commands of a survey's disk, of whoever has a key of the HTTP interfaces, and of the volume of backups."""
+
+
+def test_the_script_for_people_finds_every_command_in_the_image_that_has_it(manifests: Manifests) -> None:
+    script = (K8S / "sipas.sh").read_text(encoding="utf-8")
+    table = {
+        command: image
+        for commands, image in re.findall(r"^([a-z |]+)\) image=(\w+) ;;$", script, re.MULTILINE)
+        for command in commands.split(" | ")
+    }
+    assert table.pop("settings") in SERVICES
+    commands = ENTRY_POINTS["sipas.commands"]
+    assert table == {name: commands[name].split(".")[1] for name in commands.keys() - ELSEWHERE}
+    for image in set(table.values()):
+        pod = manifests.pod(f"operator-{image}")
+        assert pod.main["image"].startswith(f"sipas-{image}:")
+        assert manifests.named("CronJob", pod.workload)["spec"]["suspend"]
+
+
 # --- ports and who finds whom
 
 
 def test_every_service_of_ours_listens_where_its_container_says(manifests: Manifests) -> None:
     for service in SERVICES:
         pod = manifests.pod(service)
-        settings = load(PARTS[service], manifests.environment(pod, SECRETS))
+        settings = settings_of(manifests, service)
         addresses = {name: value for name, value in vars(settings).items() if isinstance(value, Address)}
         assert {address.host for address in addresses.values()} == {"0.0.0.0"}
         listens = {{"listen": "http"}.get(name, name): address.port for name, address in addresses.items()}
@@ -294,7 +455,7 @@ def test_every_statefulset_has_the_service_that_names_its_pods(manifests: Manife
 
 
 def test_only_the_survey_and_the_board_are_public_and_never_an_admin_port(manifests: Manifests) -> None:
-    settings = manifests.environment(manifests.pod("board"), SECRETS)
+    settings = manifests.environment(manifests.pod("board"))
     hosts = {"survey": settings["SIPAS_PUBLIC_URL"], "board": settings["SIPAS_BOARD_URL"]}
     assert {one["metadata"]["name"] for one in manifests.of("Ingress")} == set(hosts)
     for one in manifests.of("Ingress"):
@@ -309,7 +470,7 @@ def test_only_the_survey_and_the_board_are_public_and_never_an_admin_port(manife
 
 
 def test_the_bootstrap_address_is_a_broker_of_this_overlay(manifests: Manifests) -> None:
-    host, port = manifests.environment(manifests.pod("board"), {})["SIPAS_KAFKA_BOOTSTRAP"].split(":")
+    host, port = manifests.environment(manifests.pod("board"))["SIPAS_KAFKA_BOOTSTRAP"].split(":")
     if kafkas := manifests.of("Kafka"):
         name, namespace, _ = host.split(".")
         assert (name, namespace) == ("sipas-kafka-bootstrap", kafkas[0]["metadata"]["namespace"])
@@ -341,14 +502,15 @@ def test_the_spool_is_on_a_volume_that_outlives_its_pod_and_holds_all_that_worke
 ) -> None:
     survey = manifests.named("StatefulSet", "survey")["spec"]
     assert survey["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
-    settings = load(SurveySettings, manifests.environment(manifests.pod("survey"), SECRETS))
+    settings = settings_of(manifests, "survey")
+    assert isinstance(settings, SurveySettings)
     (claim,) = survey["volumeClaimTemplates"]
     (mount,) = [one for one in manifests.pod("survey").main["volumeMounts"] if one["name"] == claim["metadata"]["name"]]
     assert mount["mountPath"] == str(settings.spool_dir)
     spools = settings.workers * 2 * settings.spool_max_mb * 2**20
     assert size(claim["spec"]["resources"]["requests"]["storage"]) >= spools
     drain = manifests.pod("spool-drain")
-    assert manifests.environment(drain, SECRETS)["SIPAS_SPOOL_DIR"] == mount["mountPath"]
+    assert manifests.environment(drain)["SIPAS_SPOOL_DIR"] == mount["mountPath"]
     assert drain.spec["securityContext"]["fsGroup"] == manifests.pod("survey").spec["securityContext"]["fsGroup"]
 
 
@@ -364,7 +526,7 @@ def test_what_holds_data_keeps_its_volumes(manifests: Manifests) -> None:
 def test_members_of_a_group_keep_their_names(manifests: Manifests) -> None:
     for service in ("aggregator", "notifier"):
         assert manifests.pod(service).kind == "StatefulSet"
-        assert manifests.environment(manifests.pod(service), SECRETS)["SIPAS_INSTANCE"] == f"{service}-0"
+        assert manifests.environment(manifests.pod(service))["SIPAS_INSTANCE"] == f"{service}-0"
 
 
 def scaled(manifests: Manifests) -> dict[str, tuple[str, int, int]]:
@@ -386,7 +548,7 @@ def test_what_is_scaled_exists_and_an_apply_does_not_set_its_number_back(manifes
 
 
 def test_no_more_members_of_a_group_than_there_are_partitions(manifests: Manifests) -> None:
-    partitions = int(manifests.environment(manifests.pod("topics"), SECRETS)["SIPAS_PARTITIONS"])
+    partitions = int(manifests.environment(manifests.pod("topics"))["SIPAS_PARTITIONS"])
     for service in {"aggregator", "notifier"} & set(scaled(manifests)):
         assert scaled(manifests)[service][2] <= partitions
 
@@ -417,7 +579,8 @@ def test_pods_of_one_service_go_to_different_nodes(manifests: Manifests) -> None
 
 def test_kafkas_topics_are_those_that_sipas_topics_create_makes() -> None:
     nation = Manifests("nation")
-    settings = load(TopicsSettings, nation.environment(nation.pod("topics"), SECRETS))
+    settings = settings_of(nation, "topics")
+    assert isinstance(settings, TopicsSettings)
     safety = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"}
     wanted = {
         f"{settings.namespace}.{kind}.v1": (
@@ -548,7 +711,7 @@ def written(manifests: Manifests) -> set[Arrow]:
     }
 
 
-def allowed(manifests: Manifests) -> tuple[set[Arrow], set[Arrow]]:
+def let_through(manifests: Manifests) -> tuple[set[Arrow], set[Arrow]]:
     """What the ends that send allow, and what the ends that receive allow."""
     out, into = set(), set()
     for policy in manifests.of("NetworkPolicy"):
@@ -613,7 +776,7 @@ def test_without_a_rule_nobody_talks_to_anybody(manifests: Manifests) -> None:
 
 
 def test_the_network_policies_are_the_table_of_the_guide(manifests: Manifests) -> None:
-    out, into = allowed(manifests)
+    out, into = let_through(manifests)
     table = written(manifests)
     assert {arrow for arrow in table if arrow[0] not in OUTSIDE} == out
     assert {arrow for arrow in table if arrow[1] not in OUTSIDE} == into
@@ -622,17 +785,19 @@ def test_the_network_policies_are_the_table_of_the_guide(manifests: Manifests) -
 def test_who_has_an_address_of_kafka_or_redis_may_reach_it_and_nobody_else(manifests: Manifests) -> None:
     table = written(manifests)
     for pod in manifests.pods:
-        given = manifests.environment(pod, SECRETS)
+        given = manifests.environment(pod)
         reaches = {target for source, target, _ in table if source == pod.role}
-        assert ("SIPAS_REDIS_URL" in given) == ("redis" in reaches and pod.role in SERVICES), pod.workload
+        assert ("SIPAS_REDIS_URL" in given) == ("redis" in reaches and pod.role in {*SERVICES, "operator"}), (
+            pod.workload
+        )
         assert ("SIPAS_LIMITER_URL" in given) == ("limiter" in reaches), pod.workload
         assert ("SIPAS_KAFKA_BOOTSTRAP" in given) == ("kafka" in reaches), pod.workload
 
 
 def test_each_role_is_one_workload_and_its_image(manifests: Manifests) -> None:
-    """Commands apart, which only talk to Kafka."""
+    """Commands apart, which talk to Kafka only, and those of people."""
 
     def said(pod: Pod) -> bool:
-        return pod.role == pod.workload or (pod.role == "command" and not pod.runs_on)
+        return pod.role == pod.workload or (pod.role in {"command", "operator"} and not pod.runs_on)
 
     assert [pod.workload for pod in manifests.pods if not said(pod)] == []

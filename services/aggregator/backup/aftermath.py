@@ -6,7 +6,7 @@ their ledgers again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
@@ -49,7 +49,7 @@ class NextStep:
         return COMMANDS.get(self.state)
 
 
-def next_step(bootstrap: Iterable[str], namespace: str, redis_url: str, *, partitions: int) -> NextStep:
+def next_step(bootstrap: Sequence[str], namespace: str, redis_url: str, *, partitions: int) -> NextStep:
     """Reads only. Raises `KafkaAway`."""
     ledgers = Ledgers(redis_url, namespace)
     with closing(ledgers):
@@ -58,7 +58,7 @@ def next_step(bootstrap: Iterable[str], namespace: str, redis_url: str, *, parti
             pointer = Published.from_pointer(ledgers.hashes([ledgers.pointer_key])[0])
         except LedgerAway:
             return NextStep("away")
-        with closing(WholeTopicReader(list(bootstrap), Topics(namespace).decisions)) as reader:
+        with closing(WholeTopicReader(bootstrap, Topics(namespace).decisions)) as reader:
             restored = with_switches(Switches(), reader.to_end()).published
         if pointer.epoch > restored.epoch:
             return NextStep("ahead")

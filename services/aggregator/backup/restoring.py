@@ -11,7 +11,7 @@ was interrupted before that goes on where it stopped, once the newest record the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -52,28 +52,27 @@ class Restored:
 
 
 def restore(
-    bootstrap: Iterable[str], namespace: str, directory: Path, *, replication: int, progress: Progress
+    bootstrap: Sequence[str], namespace: str, directory: Path, *, replication: int, progress: Progress
 ) -> Restored:
     """All of a backup. `progress` is told the kind, and records done and in all.
 
     Raises `NoBackup`, `Damaged` (before anything is written), `NotEmpty`, `Disturbed`, `KafkaAway`, `PublishFailed` or
     `WrongTopics`.
     """
-    brokers = list(bootstrap)
     manifest, folder = read_manifest(directory, namespace), folder_of(directory, namespace)
     for segment in manifest.segments():
         is_whole(folder, segment)
     _check_offsets(manifest)
     facts_in(folder, manifest)
-    with closing(Log(brokers)) as log:
-        _refuse_a_living_namespace(brokers, namespace, log.existing())
+    with closing(Log(bootstrap)) as log:
+        _refuse_a_living_namespace(bootstrap, namespace, log.existing())
         made = log.create(namespace, partitions=manifest.partitions, replication=replication)
-        filler = _Filler(brokers, namespace, folder, manifest, log, progress)
+        filler = _Filler(bootstrap, namespace, folder, manifest, log, progress)
         for kind in SAVED:
             if kind != "registry":
                 filler.fill(kind)
         filler.check_ends()
-    written = filler.written + _write_registry(brokers, namespace, folder, manifest)
+    written = filler.written + _write_registry(bootstrap, namespace, folder, manifest)
     progress("registry", manifest.records, manifest.records)
     return Restored(manifest, tuple(made), written)
 
@@ -89,12 +88,12 @@ def _check_offsets(manifest: Manifest) -> None:
                 expected = segment.last + 1
 
 
-def _refuse_a_living_namespace(brokers: list[str], namespace: str, existing: set[str]) -> None:
+def _refuse_a_living_namespace(bootstrap: Sequence[str], namespace: str, existing: set[str]) -> None:
     """`sipas topics create` may have been run; anything more in the registry is a namespace that is in use."""
     topic = Topics(namespace).registry
     if topic not in existing:
         return
-    entries = read_whole(brokers, topic, Registry.fold(())).entries
+    entries = read_whole(bootstrap, topic, Registry.fold(())).entries
     more = [f"{kind}/{entry_id}" for kind, entry_id in entries if kind != "namespace"]
     if more:
         raise NotEmpty(
@@ -107,9 +106,9 @@ class _Filler:
     """Writes topics, and knows how far it is."""
 
     def __init__(
-        self, brokers: list[str], namespace: str, folder: Path, manifest: Manifest, log: Log, progress: Progress
+        self, bootstrap: Sequence[str], namespace: str, folder: Path, manifest: Manifest, log: Log, progress: Progress
     ) -> None:
-        self._brokers = brokers
+        self._bootstrap = bootstrap
         self._namespace = namespace
         self._folder = folder
         self._manifest = manifest
@@ -123,7 +122,7 @@ class _Filler:
         ends = self._ends(topic)
         with closing(
             Publisher(
-                self._brokers,
+                self._bootstrap,
                 client_id="sipas-restore",
                 delivery_timeout_s=DELIVERY_S,
                 linger_ms=20,
@@ -161,7 +160,7 @@ class _Filler:
 
     def _check_resumed(self, topic: str, number: int, end: int, newest: Saved | None) -> None:
         """What stands there must be the backup's beginning, left by a run that was interrupted."""
-        with closing(WholeTopicReader(self._brokers, topic, [number])) as reader:
+        with closing(WholeTopicReader(self._bootstrap, topic, [number])) as reader:
             reader.start(number, end - 1)
             there = [Saved.of(record) for record in reader.until({number: end}, PATIENCE_S)]
         if newest is None or not there or there[-1].digest != newest.digest:
@@ -202,10 +201,10 @@ def _nothing(start: int, end: int) -> Iterator[tuple[int, Saved | None]]:
     return ((offset, None) for offset in range(start, end))
 
 
-def _write_registry(brokers: list[str], namespace: str, folder: Path, manifest: Manifest) -> int:
+def _write_registry(bootstrap: Sequence[str], namespace: str, folder: Path, manifest: Manifest) -> int:
     topic = str(Topics(namespace).registry)
     return publish_together(
-        brokers,
+        bootstrap,
         f"{topic}.writer",
         [
             Written(topic, (record.key or b"").decode(), record.value, record.headers, record.timestamp)

@@ -9,7 +9,7 @@ result names offsets of answers, a decision names an alert. So what is restored 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,10 +102,9 @@ class Source:
 
 
 def save(
-    bootstrap: Iterable[str], namespace: str, directory: Path, now: Callable[[], datetime], progress: Progress
+    bootstrap: Sequence[str], namespace: str, directory: Path, now: Callable[[], datetime], progress: Progress
 ) -> Outcome:
     """One run. Raises `NotContinued`, `Damaged`, `Busy`, `KafkaAway`, `WrongTopics`, `WrongNamespace` or OSError."""
-    brokers = list(bootstrap)
     folder = folder_of(directory, namespace)
     folder.mkdir(mode=0o700, exist_ok=True)
     with locked(folder):
@@ -115,7 +114,7 @@ def save(
         topics: dict[str, tuple[Chain, ...]] = {}
         for kind, keeping in SAVED.items():
             topic = str(getattr(Topics(namespace), kind))
-            with closing(WholeTopicReader(brokers, topic)) as reader:
+            with closing(WholeTopicReader(bootstrap, topic)) as reader:
                 source = Source(kind, topic, reader, reader.bounds())
                 chains = old.topics.get(kind, ()) if old else ()
                 topics[kind] = _WAYS[keeping](source, folder, chains, progress)

@@ -1,7 +1,8 @@
 """A real API server with its controllers and its scheduler, on the loopback, and kwok's nodes, which run nothing.
 
 What they do not do: no container is started, so no probe, image, hook or limit is tried; nobody enforces a
-NetworkPolicy; there is no metrics server, so an autoscaler sees only its minimum.
+NetworkPolicy; there is no metrics server, so an autoscaler sees only its minimum. `kubectl exec` is answered, by a
+process of this machine with the programs of .venv.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import secrets
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -19,7 +21,7 @@ from typing import Any
 import yaml
 
 from deploy.local.programs import HOST, ROOT
-from tests.contract.manifests import kubectl
+from tests.contract.manifests import NAME, kubectl
 from tests.servers import Program, free_port, wait_until
 
 BUILT = ROOT / ".local/k8s"
@@ -51,6 +53,8 @@ class ApiServer(Program):
             f"--token-auth-file={directory / 'tokens.csv'}",
             "--authorization-mode=AlwaysAllow",
             "--service-cluster-ip-range=10.0.0.0/24",
+            # the fake nodes' names lead nowhere
+            "--kubelet-preferred-address-types=InternalIP",
             # it would wait for tokens that no kubelet here needs
             "--disable-admission-plugins=ServiceAccount",
         ]
@@ -73,7 +77,8 @@ class Cluster:
     """What a test asks of it."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        self.env = {**os.environ, "KUBECONFIG": str(kubeconfig), "KUBECTL": kubectl()}
+        path = f"{Path(kubectl()).parent}:{os.environ['PATH']}"
+        self.env = {**os.environ, "KUBECONFIG": str(kubeconfig), "KUBECTL": kubectl(), "PATH": path}
 
     def run(self, *words: str, text: str | None = None) -> "subprocess.CompletedProcess[str]":
         """kubectl, whatever comes of it."""
@@ -86,9 +91,13 @@ class Cluster:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def try_script(self, *words: str, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+        """A script of deploy/k8s, whatever comes of it."""
+        return subprocess.run(words, cwd=cwd, env=self.env, capture_output=True, text=True, check=False)
+
     def script(self, *words: str) -> str:
         """A script of deploy/k8s; what it printed."""
-        done = subprocess.run(words, cwd=ROOT, env=self.env, capture_output=True, text=True, check=False)
+        done = self.try_script(*words)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -129,7 +138,8 @@ def control_plane(directory: Path) -> Iterator[Cluster]:
     kubeconfig = directory / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(_kubeconfig(server)), encoding="utf-8")
     follows = [f"--kubeconfig={kubeconfig}", "--leader-elect=false", f"--bind-address={HOST}"]
-    stages = [f"--config={path}" for path in sorted((BUILT / "stages").glob("*.yaml"))]
+    kubelet_port = free_port()
+    (directory / "kwok.yaml").write_text(yaml.safe_dump_all([*_stages(), _exec(directory)]), encoding="utf-8")
     others = [
         Program(
             "controller-manager",
@@ -150,7 +160,13 @@ def control_plane(directory: Path) -> Iterator[Cluster]:
                 "--manage-all-nodes=true",
                 # the nodes' heartbeat: without it they are lost after fifty seconds, with their pods
                 "--node-lease-duration-seconds=40",
-                *stages,
+                f"--config={directory / 'kwok.yaml'}",
+                f"--node-ip={HOST}",
+                f"--node-port={kubelet_port}",
+                f"--server-address={HOST}:{kubelet_port}",
+                # whoever they are: nobody asks
+                f"--tls-cert-file={directory / 'pki/apiserver.crt'}",
+                f"--tls-private-key-file={directory / 'pki/apiserver.key'}",
             ],
             directory,
         ),
@@ -171,6 +187,28 @@ def control_plane(directory: Path) -> Iterator[Cluster]:
         established = ("wait", "--for=condition=Established", "--timeout=1s", "crd", "--all")
         wait_until(lambda: cluster.run(*established).returncode == 0, START_S, "the operators' resources to be known")
         yield cluster
+
+
+def _stages() -> Iterator[dict[str, Any]]:
+    """What happens to nodes and pods. Jobs' pods complete at once, but for those that wait for a person's command."""
+    for path in sorted((BUILT / "stages").glob("*.yaml")):
+        stage = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if stage["metadata"]["name"] == "pod-complete":
+            waits = {"key": f'.metadata.labels["{NAME}"]', "operator": "NotIn", "values": ["operator"]}
+            stage["spec"]["selector"]["matchExpressions"].append(waits)
+        yield stage
+
+
+def _exec(directory: Path) -> dict[str, Any]:
+    """`kubectl exec`, into whatever pod, runs the command here."""
+    (directory / "pod").mkdir()
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TMPDIR": str(directory / "pod")}
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterExec",
+        "metadata": {"name": "here"},
+        "spec": {"execs": [{"local": {"envs": [{"name": name, "value": value} for name, value in env.items()]}}]},
+    }
 
 
 def _kubeconfig(server: ApiServer) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Each overlay on a real API server, with Pod Security, controllers and scheduler: `make test-k8s`."""
 
 import threading
+from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.contract.documents import ROOT
 from tests.contract.manifests import K8S, SERVICES, Manifests
 from tests.deploy.k8s.conftest import Installed
 from tests.servers import wait_until
 
 LONG = "300s"
+PEOPLES = str(K8S / "sipas.sh")
 KINDS = {"board": "deployment", "limiter": "deployment"}
 
 
@@ -59,6 +62,89 @@ def test_the_jobs_of_the_installation_complete(installed: Installed) -> None:
         )
 
 
+def test_a_password_that_only_one_of_pod_and_strimzi_has_is_copied_to_the_other(installed: Installed) -> None:
+    if installed.overlay != "nation":
+        pytest.skip("only the nation's Kafka has users")
+    before = passwords(installed)
+    assert len(set(before.values())) == 6
+    installed.do("-n", "sipas", "delete", "secret", "sipas-kafka-board")
+    installed.do("-n", "sipas-kafka", "delete", "secret", "sipas-kafka-survey")
+    said = installed.script(str(K8S / "create-secrets.sh"), "cluster", "-")
+    made = {line.removesuffix(" made") for line in said.splitlines() if line.endswith(" made")}
+    assert made == {"sipas/sipas-kafka-board", "sipas-kafka/sipas-kafka-survey"}
+    assert passwords(installed) == before
+
+
+def passwords(installed: Installed) -> dict[str, str]:
+    """Secret -> the password of a user of Kafka, as Strimzi reads it and as the pods do: the same."""
+    found = [
+        {
+            one["metadata"]["name"]: one["data"]["password"]
+            for one in installed.get("secrets", namespace=namespace)
+            if one["metadata"]["name"].startswith("sipas-kafka-")
+        }
+        for namespace in ("sipas", "sipas-kafka")
+    ]
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_a_persons_command_takes_files_with_it_brings_files_back_and_leaves_no_pod(
+    installed: Installed, tmp_path: Path
+) -> None:
+    data = ROOT / "tests/data/drop-cases.csv"
+    done = installed.try_script(PEOPLES, "backtest", str(data), "--plot", "drawn here.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "case-02: 212 reporting days" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn here.png"]
+    assert (tmp_path / "drawn here.png").read_bytes().startswith(b"\x89PNG")
+    assert not peoples_jobs(installed)
+
+
+def test_a_persons_command_ends_as_it_ends_there(installed: Installed, tmp_path: Path) -> None:
+    # this "pod" has no settings
+    done = installed.try_script(PEOPLES, "topics", "create", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "SIPAS_KAFKA_BOOTSTRAP is missing" in done.stderr
+    # what a service says of an unfinished period, and the like
+    (tmp_path / "empty.csv").write_text("")
+    assert installed.try_script(PEOPLES, "backtest", "empty.csv", cwd=tmp_path).returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.csv"]
+    assert not peoples_jobs(installed)
+
+
+def test_a_persons_command_that_gets_no_pod_says_why(installed: Installed, tmp_path: Path) -> None:
+    nodes = [node["metadata"]["name"] for node in installed.get("nodes")]
+    installed.env["PATIENCE"] = "10s"
+    installed.do("cordon", *nodes)
+    try:
+        done = installed.try_script(PEOPLES, "verify", cwd=tmp_path)
+    finally:
+        del installed.env["PATIENCE"]
+        installed.do("uncordon", *nodes)
+    assert done.returncode == 1
+    assert "nodes are available" in done.stderr
+    assert not peoples_jobs(installed)
+
+
+def peoples_jobs(installed: Installed) -> list[str]:
+    """Those that the script made and that nobody has deleted."""
+    return [
+        job["metadata"]["name"]
+        for job in installed.get("jobs")
+        if job["metadata"]["name"].startswith("sipas-") and "deletionTimestamp" not in job["metadata"]
+    ]
+
+
+def test_the_pod_of_a_persons_command_has_the_image_and_the_rights_for_it(installed: Installed) -> None:
+    installed.do("-n", "sipas", "create", "job", "--from=cronjob/operator-aggregator", "by-hand")
+    installed.do("-n", "sipas", "wait", "--for=jsonpath={.status.ready}=1", "job/by-hand", f"--timeout={LONG}")
+    (pod,) = installed.get("pods", "-l", "job-name=by-hand")
+    assert pod["spec"]["containers"][0]["image"].startswith("sipas-aggregator:")
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "operator"
+    installed.do("-n", "sipas", "delete", "job", "by-hand")
+
+
 def test_the_registry_is_loaded_by_a_job_of_the_suspended_cronjob(installed: Installed) -> None:
     sample = K8S.parents[1] / "services/board/sample/registry.yaml"
     installed.do("-n", "sipas", "create", "configmap", "sipas-registry", f"--from-file={sample}")
@@ -83,7 +169,13 @@ def test_a_pod_that_is_not_restricted_is_refused(installed: Installed) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "misspelt"),
-    [("Kafka", "listener"), ("KafkaTopic", "partition"), ("ScaledObject", "trigger"), ("ServiceMonitor", "endpoint")],
+    [
+        ("Kafka", "listener"),
+        ("KafkaTopic", "partition"),
+        ("KafkaUser", "authorisation"),
+        ("ScaledObject", "trigger"),
+        ("ServiceMonitor", "endpoint"),
+    ],
 )
 def test_a_misspelt_field_of_an_operators_resource_is_refused(installed: Installed, kind: str, misspelt: str) -> None:
     """The definitions that admitted ours are the operators' own, and strict."""

@@ -4,7 +4,7 @@
 # meet: the node at 127.0.0.1:$PORT (6379) tells the others where it is. A node that came back with another address is
 #       known by its id; without this a cluster whose nodes were all restarted at once would not find itself again.
 # form: makes empty nodes a cluster. Done again it changes nothing.
-# The password is in REDISCLI_AUTH.
+# The password of the user admin is in REDISCLI_AUTH.
 set -eu
 what=$1
 shift
@@ -13,7 +13,7 @@ PATIENCE_S=120
 at() { # HOST:PORT COMMAND...
 	to=$1
 	shift
-	redis-cli -h "${to%:*}" -p "${to##*:}" "$@"
+	redis-cli --user admin -h "${to%:*}" -p "${to##*:}" "$@"
 }
 address() { # HOST:PORT -> IP PORT
 	ip=$(getent ahostsv4 "${1%:*}" | awk '{ print $1; exit }')
