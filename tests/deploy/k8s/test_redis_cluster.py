@@ -16,7 +16,7 @@ from deploy.local import programs
 from deploy.local.programs import HOST
 from sipas.ledger import LedgerAway, Ledgers, Place, Slot, Writes
 from tests.contract.manifests import K8S, NAMESPACE, created
-from tests.servers import Program, free_port, wait_until
+from tests.servers import Program, debians_redis, free_port, wait_until
 
 SCRIPT = K8S / "overlays/nation/redis/cluster.sh"
 CONF = K8S / "overlays/nation/redis/redis.conf"
@@ -26,17 +26,6 @@ PASSWORD = SECRETS[NAMESPACE, "sipas-redis-admin"]["password"]
 ENV = {**os.environ, "REDISCLI_AUTH": PASSWORD}
 PARTITIONS = range(12)
 REFUSED = "permission|can't (run|access)"
-
-
-def server(directory: Path) -> str:
-    """A Redis of 7.0 or newer, as the image's. Debian's redis-tools has one under another name, and it is its name that
-    makes it a server."""
-    found = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-    assert found, "redis-tools is not installed"
-    named = directory / "redis-server"
-    if not named.exists():
-        named.symlink_to(found)
-    return str(named)
 
 
 class Node(Program):
@@ -57,7 +46,9 @@ class Node(Program):
         conf = self.directory / "redis.conf"
         conf.write_text(said.replace("dir /data", f"dir {self.directory}"), encoding="utf-8")
         rest = ["--masterauth", PASSWORD, "--cluster-announce-hostname", "localhost"]
-        self.command = [server(self.directory), str(conf), *at, *rest]
+        server = debians_redis(self.directory)
+        assert server is not None, "apt-get install redis-tools"
+        self.command = [server, str(conf), *at, *rest]
 
     def moves(self) -> None:
         """Comes back with its data at another address, as a pod does."""

@@ -217,7 +217,7 @@ def test_every_alert_was_seen_but_for_those_that_are_named_as_not(monitored: Mon
 @pytest.fixture(scope="module")
 def something_of_everything(monitored: Monitored) -> None:
     """Also of what only faults have, where the tests of faults have left nothing."""
-    silent_counter(monitored, "xa-mau-mot")
+    silent_counter(monitored, "xa-mau-nam")
 
 
 @pytest.mark.usefixtures("something_of_everything")
