@@ -1,5 +1,6 @@
 """One real broker and one real Redis for a whole test run; each test keeps to a namespace of its own."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 # hypothesis times examples and their making, and fails where a machine is busy: no test of ours has a stopwatch
 settings.register_profile("no stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no stopwatch")
+
+# a test's broker lives for seconds: compiled less it starts with half of the processor's time (measured: 6 s for 11)
+os.environ.setdefault("KAFKA_JVM_PERFORMANCE_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 
 @pytest.fixture(scope="session")

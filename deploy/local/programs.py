@@ -3,6 +3,7 @@
 No containers: Apache Kafka's jars and a redis-server binary lie under `.local/`, where `make setup` put them.
 """
 
+import os
 import shutil
 import socket
 import struct
@@ -64,8 +65,10 @@ group.min.session.timeout.ms=1000
 
 
 def java() -> list[str]:
+    """With the options of KAFKA_JVM_PERFORMANCE_OPTS, as Kafka's own scripts have it."""
     return [
         "java",
+        *os.environ.get("KAFKA_JVM_PERFORMANCE_OPTS", "").split(),
         "-cp",
         f"{KAFKA_JARS}/*",
         f"-Dlog4j2.configurationFile={ROOT}/deploy/kafka/log4j2.properties",
