@@ -208,9 +208,10 @@ class Ledgers:
             try:
                 # of a cluster any node: one that is down is for those to notice who need its keys
                 self.client.ping()
-            except redis.AuthenticationError as reason:
-                raise LedgerAway(f"Redis knows no such user with this password: {reason}") from reason
             except (redis.RedisError, RedisClusterException) as reason:
+                # a cluster's client wraps what its nodes answered
+                if isinstance(reason.__cause__ or reason, redis.AuthenticationError):
+                    raise LedgerAway(f"Redis knows no such user with this password: {reason}") from reason
                 if time.monotonic() > deadline:
                     raise LedgerAway(f"Redis does not answer: {reason}") from reason
                 time.sleep(0.2)  # a server that starts cannot be waited for in any other way
