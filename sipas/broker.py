@@ -266,6 +266,8 @@ class Log:
     def _describe(self, topic: str) -> dict[str, Any]:
         with self._asking:
             described = self._admin.describe_topics([topic])
+        if described and described[0]["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
+            raise self._asking.refusal(kafka_errors.TopicAuthorizationFailedError(topic))
         if not described or described[0]["error_code"]:
             raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
         return cast("dict[str, Any]", described[0])
@@ -613,16 +615,18 @@ class WholeTopicReader:
                 max_poll_records=5000,
             )
         try:
-            self._tps = self._begin(topic, partitions)
+            self._tps = self._begin(bootstrap, topic, partitions)
         except (KafkaAway, WrongTopics):
             self._consumer.close()
             raise
 
-    def _begin(self, topic: str, partitions: Iterable[int] | None) -> list[TopicPartition]:
+    def _begin(self, bootstrap: Sequence[str], topic: str, partitions: Iterable[int] | None) -> list[TopicPartition]:
         with self._asking:
             numbers = self._consumer.partitions_for_topic(topic) if partitions is None else set(partitions)
             if not numbers:
-                raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
+                # a consumer is not told whether there is none or whether it may not see it
+                with closing(Log(bootstrap)) as log:
+                    numbers = set(range(log.partition_count(topic)))
             tps = [TopicPartition(topic, number) for number in sorted(numbers)]
             self._consumer.assign(tps)
             for tp, offset in self._consumer.beginning_offsets(tps).items():

@@ -13,6 +13,7 @@ from sipas.broker import (
     GroupReader,
     KafkaAway,
     KafkaRefuses,
+    Log,
     Publisher,
     PublishFailed,
     Topics,
@@ -78,6 +79,15 @@ def may_write(kafka: SecureKafka, user: str, topic: str) -> bool:
     finally:
         publisher.close()
     return True
+
+
+def test_who_may_not_see_a_topic_is_told_so_and_not_that_there_is_none(
+    provinces_kafka: SecureKafka, namespace: str
+) -> None:
+    log = Log(provinces_kafka.login("survey"))
+    with pytest.raises(KafkaRefuses, match=f"refuses survey.*{Topics(namespace).alerts}"):
+        log.partition_count(Topics(namespace).alerts)
+    log.close()
 
 
 def test_a_group_is_its_services_own(provinces_kafka: SecureKafka, namespace: str) -> None:
