@@ -194,6 +194,20 @@ def test_without_a_network_it_thanks_keeps_and_delivers_once(kiosk: Phone, arriv
     assert len(ids(arrived())) == 1
 
 
+def test_a_store_that_once_did_not_answer_is_asked_again(open_phone: OpenPhone) -> None:
+    tablet = open_phone(script=True)
+    tablet.page.add_init_script("""
+        const open = indexedDB.open.bind(indexedDB);
+        let asked = 0;
+        IDBFactory.prototype.open = (...words) => (asked++ ? open(...words) : {});
+    """)
+    # its clock is set an hour on: the first question is given up
+    kiosk = set_up(tablet)
+    kiosk.context.set_offline(True)
+    answer_all(kiosk)
+    kiosk.page.locator("#done").get_by_text(WORDS["vi"]["kept-kiosk"]).wait_for()
+
+
 def test_no_link_leads_out_of_it(kiosk: Phone) -> None:
     kiosk.page.locator("#begin").click()
     assert kiosk.page.locator("a").count() == 0

@@ -15,7 +15,7 @@ const STORE = "sheets";
 let database = null;
 
 function opened() {
-  return new Promise((resolve, reject) => {
+  const opening = new Promise((resolve, reject) => {
     // an in-app browser may lack it, refuse it, or never answer
     setTimeout(reject, 3000, new Error("no database"));
     const request = indexedDB.open("sipas", 1);
@@ -23,6 +23,9 @@ function opened() {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+  // a disk that was slow once is asked again: a kiosk's page lives for weeks
+  opening.catch(() => { database = null; });
+  return opening;
 }
 
 // Resolves when the transaction is on disk, not when it was asked for: only then may the page say "kept".
