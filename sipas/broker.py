@@ -266,8 +266,8 @@ class Log:
     def _describe(self, topic: str) -> dict[str, Any]:
         with self._asking:
             described = self._admin.describe_topics([topic])
-        if described and described[0]["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
-            raise self._asking.refusal(kafka_errors.TopicAuthorizationFailedError(topic))
+            if described and described[0]["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
+                raise kafka_errors.TopicAuthorizationFailedError(topic)
         if not described or described[0]["error_code"]:
             raise WrongTopics(f"topic {topic} does not exist; make the topics with: sipas topics create")
         return cast("dict[str, Any]", described[0])

@@ -264,14 +264,13 @@ class KafkaServer(Program):
         shutil.rmtree(self.data)
 
 
-def debians_redis(directory: Path) -> str | None:
-    """A Redis of Debian, which is newer than ours and speaks TLS, as a program in `directory`; None without one.
+def debians_redis(directory: Path) -> str:
+    """A Redis of Debian, which is newer than ours and speaks TLS, as a program in `directory`.
 
     Its package redis-tools has it under another name, and it is its name that makes it a server.
     """
     found = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-    if found is None:
-        return None
+    assert found is not None, "apt-get install redis-tools"
     named = directory / "redis-server"
     if not named.exists():
         named.symlink_to(found)

@@ -46,9 +46,7 @@ class Node(Program):
         conf = self.directory / "redis.conf"
         conf.write_text(said.replace("dir /data", f"dir {self.directory}"), encoding="utf-8")
         rest = ["--masterauth", PASSWORD, "--cluster-announce-hostname", "localhost"]
-        server = debians_redis(self.directory)
-        assert server is not None, "apt-get install redis-tools"
-        self.command = [server, str(conf), *at, *rest]
+        self.command = [debians_redis(self.directory), str(conf), *at, *rest]
 
     def moves(self) -> None:
         """Comes back with its data at another address, as a pod does."""

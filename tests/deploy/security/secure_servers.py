@@ -114,9 +114,7 @@ class SecureRedis(RedisServer):
         directory.mkdir(parents=True, exist_ok=True)
         self.command += ["--aclfile", str(acl_file(directory / "users.acl", namespace))]
         if certificates is not None:
-            server = debians_redis(directory)
-            assert server is not None, "apt-get install redis-tools"
-            self.command[0] = server
+            self.command[0] = debians_redis(directory)
             self.command[self.command.index("--port") + 1] = "0"
             self.command += ["--tls-port", str(self.port), "--tls-auth-clients", "no"]
             self.command += ["--tls-cert-file", str(certificates.certificate), "--tls-key-file", str(certificates.key)]
