@@ -262,8 +262,12 @@ class Ledgers:
         return dropped
 
     def close(self) -> None:
-        if "client" in self.__dict__:
-            self.client.close()
+        if "client" not in self.__dict__:
+            return
+        self.client.close()
+        if isinstance(self.client, RedisCluster):
+            # its close() leaves the connections to its nodes to the garbage collector
+            self.client.disconnect_connection_pools()  # type: ignore[no-untyped-call]  # as in _node
 
 
 class Slot:

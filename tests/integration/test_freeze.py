@@ -130,3 +130,4 @@ def test_a_frozen_number_is_the_board_s_own(redis_server: RedisServer, namespace
         name: shown[name] for name in shown if name in number
     }
     assert {"percent", "interval", "responses", "as_of"} <= number.keys() & shown.keys()
+    board.ledgers.close()

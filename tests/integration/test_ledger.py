@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from redis import ResponseError
 
+from deploy.local.programs import ask_redis
 from sipas.ledger import Ledgers, Moved, Place, Slot, Writes
-from tests.servers import RedisServer
+from tests.servers import RedisServer, wait_until
 
 
 @pytest.fixture(params=[False, True], ids=["one server", "one-node cluster"], scope="module")
@@ -25,6 +27,20 @@ def slot(ledgers: Ledgers, namespace: str) -> Slot:
     made = ledgers.slot(namespace, 3)
     made.create(0, {"topic_id": "x"})
     return made
+
+
+def test_a_ledger_that_is_closed_leaves_no_connection(ledgers: Ledgers) -> None:
+    port = urlsplit(ledgers._url).port
+
+    def connected() -> int:
+        return ask_redis(port, "CLIENT", "LIST").count(b"id=")
+
+    before = connected()
+    other = Ledgers(ledgers._url, "other")
+    assert other.slot("g1", 0).position() is None
+    assert connected() > before
+    other.close()
+    wait_until(lambda: connected() == before, what="its connections to end")
 
 
 def test_a_position_is_created_once_and_the_second_caller_gets_the_first_s(slot: Slot) -> None:
