@@ -1,6 +1,7 @@
 """One real broker and one real Redis for a whole test run; each test keeps to a namespace of its own."""
 
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from kafka.net.inet import KafkaNetSocket
 
 from deploy.local.programs import NotSetUpError, check_set_up
 from tests.servers import KafkaServer, RedisServer
@@ -21,6 +23,15 @@ settings.load_profile("no stopwatch")
 
 # a test's broker lives for seconds: compiled less it starts with half of the processor's time (measured: 6 s for 11)
 os.environ.setdefault("KAFKA_JVM_PERFORMANCE_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+class KafkaPythonSocket(socket.socket):
+    """kafka-python (3.0.12) leaves one that is refused, or given up while it connects, to the garbage collector, which
+    tells of it in whatever test runs then. By this name it is known; of any other socket that is left an error is made.
+    """
+
+
+KafkaNetSocket.socket = lambda _self, family, kind, proto: KafkaPythonSocket(family, kind, proto)
 
 
 @pytest.fixture(scope="session")
