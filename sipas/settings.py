@@ -415,6 +415,18 @@ class LedgerSettings(KafkaSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackupSettings(KafkaSettings):
+    """`sipas backup`."""
+
+    admin: Address = _setting(
+        "SIPAS_BACKUP_ADMIN",
+        "metrics and health of `sipas backup --every`, never public",
+        _address,
+        "127.0.0.1:9084",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestoreSettings(LedgerSettings):
     """`sipas restore`, which makes the topics anew."""
 
@@ -553,6 +565,7 @@ ALL: tuple[type[Common], ...] = (
     ClientSettings,
     ReaderSettings,
     LedgerSettings,
+    BackupSettings,
     RestoreSettings,
     MemberSettings,
 )

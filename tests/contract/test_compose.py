@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from deploy.docker import cut
 from sipas.settings import (
     AggregatorSettings,
+    BackupSettings,
     BoardSettings,
     Common,
     NotifierSettings,
@@ -31,13 +32,14 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 COMPOSE: Any = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 CONTAINERS: dict[str, Any] = COMPOSE["services"]
-OURS = [*SERVICES, "topics"]
+OURS = [*SERVICES, "topics", "backup"]
 PARTS: dict[str, type[Common]] = {
     "survey": SurveySettings,
     "aggregator": AggregatorSettings,
     "notifier": NotifierSettings,
     "board": BoardSettings,
     "topics": TopicsSettings,
+    "backup": BackupSettings,
 }
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 SECRETS = {"SIPAS_SECRET", "SIPAS_LINK_SECRET", "REDIS_PASSWORD", "GRAFANA_PASSWORD"}
@@ -280,13 +282,13 @@ def test_a_container_starts_when_what_it_needs_is_healthy(name: str) -> None:
 
 def test_what_must_outlive_a_container_lies_in_a_volume() -> None:
     kept = {
-        volume.partition(":")[0]
+        filled(volume, {}).partition(":")[0]
         for container in CONTAINERS.values()
         for volume in container.get("volumes", ())
         if not volume.startswith("./")
     }
     assert kept == COMPOSE["volumes"].keys()
-    assert {"kafka", "redis", "spool"} <= kept
+    assert {"kafka", "redis", "spool", "backup"} <= kept
 
 
 def test_the_ledgers_redis_keeps_a_log_and_forgets_nothing_and_the_limiters_keeps_nothing() -> None:

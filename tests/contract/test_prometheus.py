@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.aggregator.backup.manifest import Manifest
+from services.aggregator.backup.regular import RegularBackup
 from services.board import metrics as board_metrics
 from sipas.settings import describe
 from tests.contract.documents import ROOT
@@ -27,7 +30,8 @@ RUNBOOK = (ROOT / "docs/runbook.md").read_text("utf-8")
 DASHBOARDS: dict[str, Any] = {
     path.name: json.loads(path.read_text("utf-8")) for path in sorted(ROOT.glob("deploy/grafana/dashboards/*.json"))
 }
-JOBS = ("survey", "aggregator", "notifier", "board")
+SERVICES = ("survey", "aggregator", "notifier", "board")
+JOBS = (*SERVICES, "backup")
 SEVERITIES = {"critical", "warning", "info", "none"}
 PROMETHEUS_OWN = {"up": {"job", "instance"}, "ALERTS": {"alertname", "alertstate", "severity", "service"}}
 ADDED = {"job", "instance"}
@@ -37,7 +41,7 @@ ADDED = {"job", "instance"}
 def exported() -> dict[str, set[str]]:
     """Every series that a service exports -> its labels."""
     found: dict[str, set[str]] = {}
-    for job in JOBS:
+    for job in SERVICES:
         for metric in vars(importlib.import_module(f"services.{job}.metrics")).values():
             if isinstance(metric, Counter | Gauge | Histogram):
                 labels = set(metric._labelnames)
@@ -51,6 +55,10 @@ def exported() -> dict[str, set[str]]:
     found |= {name: set() for name in board_metrics.OTHERS}
     found["sipas_agency_info"] = {"agency", "block", "name", "block_name"}
     found["sipas_silent_counters"] = {"agency", "block"}
+    now = datetime.now(UTC)
+    saved = Manifest(namespace="sipas", software="0", begun=now, finished=now, topics={})
+    for metric in RegularBackup(saved, timedelta(hours=1), lambda: now).collect():
+        found |= {sample.name: set(sample.labels) for sample in metric.samples}
     return found
 
 

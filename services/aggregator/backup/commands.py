@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import click
+from prometheus_client import REGISTRY
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from services.aggregator.backup.aftermath import next_step
 from services.aggregator.backup.checking import check as check_files
-from services.aggregator.backup.manifest import Busy, Manifest, NoBackup, folder_of, totals
+from services.aggregator.backup.manifest import Busy, Manifest, NoBackup, folder_of, read_manifest, totals
+from services.aggregator.backup.regular import RegularBackup
 from services.aggregator.backup.restoring import Disturbed, NotEmpty
 from services.aggregator.backup.restoring import restore as restore_files
 from services.aggregator.backup.saving import NotContinued, save
 from services.aggregator.backup.segments import Damaged
+from sipas import cli
 from sipas.broker import require_fast_checksums
-from sipas.settings import Common, KafkaSettings, RestoreSettings, load_or_exit
+from sipas.settings import BackupSettings, Common, RestoreSettings, load_or_exit
+from sipas.telemetry import configure_logging, logger, serve_admin
 
 FAILURES = (Busy, Damaged, Disturbed, NoBackup, NotContinued, NotEmpty)
 
@@ -34,8 +42,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="print the ou
 @click.command()
 @directory_argument
 @click.option("--check", is_flag=True, help="save nothing: read the backup and say whether it is what was written")
+@click.option(
+    "--every",
+    metavar="MINUTES",
+    type=click.IntRange(1, 1440),
+    help="stay, and save every so many minutes; Prometheus is told at SIPAS_BACKUP_ADMIN how old the backup is",
+)
 @json_option
-def backup(directory: Path, check: bool, as_json: bool) -> None:
+def backup(directory: Path, check: bool, every: int | None, as_json: bool) -> None:
     """Save what cannot be made again to DIRECTORY, in a folder of the namespace's name: what came since the last run.
 
     Names of leaders and comments of citizens lie in it: docs/backup.md says how to protect it.
@@ -43,12 +57,16 @@ def backup(directory: Path, check: bool, as_json: bool) -> None:
     Exit code 0: saved, or all as it was written. 1: not; the backup of before stands.
     """
     if check:
+        if every:
+            raise click.UsageError("--check and --every do not go together")
         _check(load_or_exit(Common), directory, as_json=as_json)
         return
-    settings = load_or_exit(KafkaSettings)
+    settings = load_or_exit(BackupSettings)
     require_fast_checksums()
+    if every:
+        _stay(settings, directory, timedelta(minutes=every))
     with _failures(directory), _bar(quiet=as_json) as tell:
-        outcome = save(settings.bootstrap, settings.namespace, directory, lambda: datetime.now(UTC), tell)
+        outcome = save(settings.bootstrap, settings.namespace, directory, _now, tell)
     manifest = outcome.manifest
     if as_json:
         click.echo(json.dumps(_told(manifest) | {"new": outcome.new}, ensure_ascii=False))
@@ -57,6 +75,31 @@ def backup(directory: Path, check: bool, as_json: bool) -> None:
         f"{folder_of(directory, settings.namespace)}: {outcome.new:+,} records, {manifest.records:,} in all,"
         f" {manifest.bytes / 1e6:,.1f} MB; all that was acknowledged before {_minute(manifest.begun)}"
     )
+
+
+def _stay(settings: BackupSettings, directory: Path, every: timedelta) -> NoReturn:
+    """Until SIGTERM. A run that it ends leaves the backup of before."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    configure_logging(settings.log_format)
+    log = logger("backup")
+    try:
+        newest = read_manifest(directory, settings.namespace)
+    except (NoBackup, Damaged):  # the first run says what is wrong with it
+        newest = None
+    regular = RegularBackup(newest, every, _now)
+    REGISTRY.register(regular)
+    serve_admin(settings.admin, regular.not_ready)
+    while True:
+        time.sleep(regular.wait_s())
+        try:
+            with _failures(directory):
+                outcome = save(settings.bootstrap, settings.namespace, directory, _now, lambda *_: None)
+        except (click.ClickException, *cli.EXPECTED) as why:
+            regular.failed()
+            log.error("not saved", reason=str(why))  # noqa: TRY400 - for an administrator
+        else:
+            regular.saved(outcome.manifest)
+            log.info("saved", new=outcome.new, **_told(outcome.manifest))
 
 
 def _check(settings: Common, directory: Path, *, as_json: bool) -> None:
@@ -125,6 +168,10 @@ def _told(manifest: Manifest) -> dict[str, object]:
         "bytes": manifest.bytes,
         "topics": totals(manifest.topics),
     }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _minute(at: datetime) -> str:

@@ -22,6 +22,7 @@ from tests.servers import free_port, wait_until
 SERVERS = ("kafka", "redis", "limiter")
 SERVICES = ("survey", "aggregator", "notifier", "board")
 WATCHERS = ("prometheus", "alertmanager")
+BACKUP = "backup"
 COMPOSE = ["-m", "podman_compose"]
 AGENCY, COUNTER = "so-noi-vu", "MQJHXJJXR6"
 PATIENCE_S = 900

@@ -8,8 +8,16 @@ import functools
 import pytest
 
 from tests.deploy.containers.base_images import UNAVAILABLE
-from tests.deploy.containers.compose_stack import AGENCY, PATIENCE_S, SERVERS, SERVICES, WATCHERS, ComposeStack
-from tests.deploy.containers.podman import ROOT
+from tests.deploy.containers.compose_stack import (
+    AGENCY,
+    BACKUP,
+    PATIENCE_S,
+    SERVERS,
+    SERVICES,
+    WATCHERS,
+    ComposeStack,
+)
+from tests.deploy.containers.podman import ROOT, podman
 from tests.servers import wait_until
 
 GOOD = {"ACCESS": 4, "PROC": 5, "STAFF": 5, "RESULT": 2, "FEEDBACK": None}
@@ -53,10 +61,10 @@ def stack(fresh: ComposeStack) -> ComposeStack:
             PATIENCE_S,
             f"{service} to say why",
         )
-    fresh.up(*SERVERS, "topics", *WATCHERS)
+    fresh.up(*SERVERS, "topics", BACKUP, *WATCHERS)
     fresh.wait_until_healthy(*SERVERS)
     fresh.wait_until_done("topics")
-    fresh.wait_until_healthy(*SERVICES, *WATCHERS)
+    fresh.wait_until_healthy(*SERVICES, BACKUP, *WATCHERS)
     return fresh
 
 
@@ -75,7 +83,7 @@ def test_services_that_are_there_first_wait_and_do_not_end(stack: ComposeStack) 
 
 def test_what_runs_is_the_whole_file_but_for_what_cannot_be_had(stack: ComposeStack) -> None:
     services = set(stack.compose("config", "--services").split())
-    assert services - {*SERVERS, "topics", *SERVICES, *WATCHERS} == set(UNAVAILABLE)
+    assert services - {*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS} == set(UNAVAILABLE)
 
 
 def test_an_answer_is_seen_on_the_board_and_in_prometheus(answers: Answers) -> None:
@@ -87,8 +95,8 @@ def test_an_answer_is_seen_on_the_board_and_in_prometheus(answers: Answers) -> N
 
 
 def test_prometheus_reaches_every_service_and_the_alertmanager(answers: Answers) -> None:
-    up = functools.partial(answers.stack.query, 'count(up{job=~"survey|aggregator|notifier|board"} == 1)')
-    wait_until(lambda: "=> 4 @" in up(), 120, "four targets")
+    up = functools.partial(answers.stack.query, 'count(up{job=~"survey|aggregator|notifier|board|backup"} == 1)')
+    wait_until(lambda: "=> 5 @" in up(), 120, "five targets")
     notified = functools.partial(answers.stack.query, "prometheus_notifications_alertmanagers_discovered")
     wait_until(lambda: "=> 1 @" in notified(), 60, "the Alertmanager")
 
@@ -107,7 +115,7 @@ def test_without_a_key_a_figure_of_few_sheets_is_not_published(answers: Answers)
 
 def test_nothing_but_survey_and_board_is_published(stack: ComposeStack) -> None:
     published = {}
-    for service in (*SERVERS, *SERVICES, *WATCHERS):
+    for service in (*SERVERS, *SERVICES, BACKUP, *WATCHERS):
         ports = stack.inspect(service)["NetworkSettings"]["Ports"] or {}
         if reachable := sorted(port for port, where in ports.items() if where):
             published[service] = reachable
@@ -117,7 +125,7 @@ def test_nothing_but_survey_and_board_is_published(stack: ComposeStack) -> None:
     }
 
 
-@pytest.mark.parametrize("service", [*SERVICES, *SERVERS, *WATCHERS])
+@pytest.mark.parametrize("service", [*SERVICES, BACKUP, *SERVERS, *WATCHERS])
 def test_a_container_has_no_rights_and_none_runs_as_root(stack: ComposeStack, service: str) -> None:
     status = stack.run_in(service, "cat", "/proc/1/status").stdout
     told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
@@ -127,7 +135,7 @@ def test_a_container_has_no_rights_and_none_runs_as_root(stack: ComposeStack, se
     assert told["NoNewPrivs"] == "1"
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "redis", "limiter", *WATCHERS])
+@pytest.mark.parametrize("service", [*SERVICES, BACKUP, "redis", "limiter", *WATCHERS])
 def test_the_root_of_a_container_cannot_be_written(stack: ComposeStack, service: str) -> None:
     assert stack.inspect(service)["HostConfig"]["ReadonlyRootfs"]
     for folder in ("/", "/etc", "/usr/bin", "/var"):
@@ -162,11 +170,37 @@ def test_after_a_restart_of_all_nothing_is_lost(answers: Answers) -> None:
 def test_after_down_and_up_nothing_is_lost_and_the_figures_agree_with_the_log(answers: Answers) -> None:
     stack = answers.stack
     stack.compose("down")
-    stack.up(*SERVERS, "topics", *SERVICES, *WATCHERS)
-    stack.wait_until_healthy(*SERVERS, *SERVICES, *WATCHERS)
+    stack.up(*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS)
+    stack.wait_until_healthy(*SERVERS, *SERVICES, BACKUP, *WATCHERS)
     answers.wait_until_counted()
     answers.send(3)
     answers.wait_until_counted()
     assert stack.run_in("aggregator", "sipas", "verify").returncode == 0
     records = functools.partial(stack.query, "sum(sipas_aggregator_records_total)")
     wait_until(lambda: "=> " in records(), 120, "Prometheus to see them again")
+
+
+def test_kafkas_volume_is_lost_and_comes_back_from_the_backup_that_was_made_by_itself(answers: Answers) -> None:
+    """By the commands of docs/compose.md."""
+    stack = answers.stack
+    assert stack.run_in(BACKUP, "sipas", "backup", "/backup").returncode == 0
+    checked = stack.run_in(BACKUP, "sipas", "backup", "/backup", "--check")
+    assert "is what was written" in checked.stdout
+    stack.compose("down")
+    podman("volume", "rm", f"{stack.project}_kafka")
+    stack.up("kafka", "redis")
+    stack.wait_until_healthy("kafka", "redis")
+    once = ("run", "--rm", "--no-deps", "-T")
+    restored = stack.compose(
+        *once, "-v", f"{stack.project}_backup:/backup", "aggregator", "sipas", "restore", "/backup"
+    )
+    assert "sipas replay --switch" in restored
+    stack.compose(*once, "aggregator", "sipas", "replay", "--switch")
+    stack.up(*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS)
+    stack.wait_until_healthy(*SERVERS, *SERVICES, BACKUP, *WATCHERS)
+    answers.wait_until_counted()
+    answers.send(3)
+    answers.wait_until_counted()
+    assert stack.run_in("aggregator", "sipas", "verify").returncode == 0
+    # the directory goes on with the log that came out of it
+    assert stack.run_in(BACKUP, "sipas", "backup", "/backup").returncode == 0

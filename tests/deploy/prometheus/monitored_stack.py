@@ -10,7 +10,7 @@ import random
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from tests.deploy.prometheus.shortened import write_rules
+from tests.integration.command_line import SIPAS
 from tests.servers import Program, free_port, wait_until
 from tests.system.running_stack import BOARD, LIMITER, MAIL, REDIS, ROOT, SURVEY, RunningStack, free_ports
 
@@ -86,13 +87,23 @@ class Hooks:
 class Served(Program):
     """A program that says when it is ready."""
 
-    def __init__(self, name: str, command: Sequence[str], directory: Path, port: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        directory: Path,
+        port: int,
+        *,
+        env: Mapping[str, str] | None = None,
+        path: str = "/-/ready",
+    ) -> None:
         self.port = port
-        super().__init__(name, command, directory)
+        self._path = path
+        super().__init__(name, command, directory, env)
 
     def ready(self) -> bool:
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5) as answer:
+            with urlopen(f"http://127.0.0.1:{self.port}{self._path}", timeout=5) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -123,6 +134,7 @@ class Monitored:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         self.stack.wait_until_ready()
+        self.backup = self._backup().start()
         self.alertmanager = self._alertmanager().start()
         self.prometheus = self._prometheus().start()
         counters = json.loads(self.stack.sipas("registry", "export").stdout)["counters"]
@@ -135,11 +147,23 @@ class Monitored:
         self._stop.set()
         self.prometheus.kill()
         self.alertmanager.kill()
+        self.backup.kill()
         for pid in self.stack.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self.stack.discard()
         self.hooks.close()
+
+    def _backup(self) -> Served:
+        """Every minute; there is one when this returns."""
+        self.backups = self.directory / "backups"
+        self.backups.mkdir()
+        port = free_port()
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
+        script = '. "$0"; export SIPAS_BACKUP_ADMIN="$1"; exec "$2" backup "$3" --every 1'
+        words = [self.stack.home / "env", f"127.0.0.1:{port}", SIPAS, self.backups]
+        command = ["bash", "-c", script, *map(str, words)]
+        return Served("backup", command, self.directory, port, env=plain, path="/readyz")
 
     def _alertmanager(self) -> Served:
         config = yaml.safe_load((DEPLOY / "alertmanager.yml").read_text("utf-8"))
@@ -167,9 +191,10 @@ class Monitored:
         config["global"] = dict.fromkeys(config["global"], f"{SCRAPE_S}s")
         config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{self.alertmanager.port}"]
         port = free_port()
+        ports = {name: self.stack.first_port + number for name, number in ADMIN_PORTS.items()}
+        ports |= {"backup": self.backup.port, "prometheus": port}
         for job in config["scrape_configs"]:
-            at = self.stack.first_port + ADMIN_PORTS[job["job_name"]] if job["job_name"] in ADMIN_PORTS else port
-            job["static_configs"] = [{"targets": [f"127.0.0.1:{at}"]}]
+            job["static_configs"] = [{"targets": [f"127.0.0.1:{ports[job['job_name']]}"]}]
             if job["job_name"] == "survey":
                 job["file_sd_configs"] = [{"files": [str(self.targets)]}]
         self.targets.write_text("[]")

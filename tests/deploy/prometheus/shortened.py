@@ -21,6 +21,8 @@ SECONDS = {
     "SipasCourierStuck": ("> 300", "> 45"),
     "SipasLedgerAway": ("> 300", "> 75"),
     "SipasFiguresStale": ("> 300", "> 150"),
+    # an interval is a minute there
+    "SipasBackupOld": ("> 3", "> 1.5"),
 }
 
 

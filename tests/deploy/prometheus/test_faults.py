@@ -8,6 +8,7 @@ own one partition: Kafka and the ledger keep it from happening).
 The tests share one stack, and each leaves it as it was.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from kafka import KafkaConsumer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from deploy.local.programs import ask_redis
+from services.aggregator.backup.manifest import LOCK
 from sipas.broker import Publisher, Topics, partition_of
 from tests.contract.test_prometheus import ALERTS, DASHBOARDS, expressions, parsed, selectors
 from tests.deploy.prometheus.monitored_stack import Monitored
@@ -82,6 +84,15 @@ def test_a_counter_without_an_answer_for_two_weeks_is_silent(monitored: Monitore
     assert monitored.query('sipas_silent_counters{agency="xa-mau-hai"} == 1')
     assert monitored.post(counter) == 202
     monitored.wait_until_over("SipasSilentCounters")
+
+
+def test_a_backup_that_is_no_longer_made(monitored: Monitored) -> None:
+    """Each run finds that another one writes there."""
+    with (monitored.backups / "sipas" / LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        monitored.wait_until_firing("SipasBackupOld")
+        assert monitored.query('sipas_backup_runs_total{outcome="failed"} > 0')
+    monitored.wait_until_over("SipasBackupOld")
 
 
 def test_one_replica_of_two_that_is_not_there(monitored: Monitored) -> None:
