@@ -191,9 +191,7 @@ def test_kafkas_volume_is_lost_and_comes_back_from_the_backup_that_was_made_by_i
     stack.up("kafka", "redis")
     stack.wait_until_healthy("kafka", "redis")
     once = ("run", "--rm", "--no-deps", "-T")
-    restored = stack.compose(
-        *once, "-v", f"{stack.project}_backup:/backup", "aggregator", "sipas", "restore", "/backup"
-    )
+    restored = stack.compose(*once, BACKUP, "sipas", "restore", "/backup")
     assert "sipas replay --switch" in restored
     stack.compose(*once, "aggregator", "sipas", "replay", "--switch")
     stack.up(*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS)
