@@ -167,15 +167,21 @@ def test_after_a_restart_of_all_nothing_is_lost(answers: Answers) -> None:
     answers.wait_until_counted()
 
 
-def test_after_down_and_up_nothing_is_lost_and_the_figures_agree_with_the_log(answers: Answers) -> None:
+def all_come_up_and_agree_with_the_log(answers: Answers) -> None:
+    """After `down`; further answers are counted too."""
     stack = answers.stack
-    stack.compose("down")
     stack.up(*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS)
     stack.wait_until_healthy(*SERVERS, *SERVICES, BACKUP, *WATCHERS)
     answers.wait_until_counted()
     answers.send(3)
     answers.wait_until_counted()
     assert stack.run_in("aggregator", "sipas", "verify").returncode == 0
+
+
+def test_after_down_and_up_nothing_is_lost_and_the_figures_agree_with_the_log(answers: Answers) -> None:
+    stack = answers.stack
+    stack.compose("down")
+    all_come_up_and_agree_with_the_log(answers)
     records = functools.partial(stack.query, "sum(sipas_aggregator_records_total)")
     wait_until(lambda: "=> " in records(), 120, "Prometheus to see them again")
 
@@ -194,11 +200,6 @@ def test_kafkas_volume_is_lost_and_comes_back_from_the_backup_that_was_made_by_i
     restored = stack.compose(*once, BACKUP, "sipas", "restore", "/backup")
     assert "sipas replay --switch" in restored
     stack.compose(*once, "aggregator", "sipas", "replay", "--switch")
-    stack.up(*SERVERS, "topics", *SERVICES, BACKUP, *WATCHERS)
-    stack.wait_until_healthy(*SERVERS, *SERVICES, BACKUP, *WATCHERS)
-    answers.wait_until_counted()
-    answers.send(3)
-    answers.wait_until_counted()
-    assert stack.run_in("aggregator", "sipas", "verify").returncode == 0
+    all_come_up_and_agree_with_the_log(answers)
     # the directory goes on with the log that came out of it
     assert stack.run_in(BACKUP, "sipas", "backup", "/backup").returncode == 0
