@@ -267,7 +267,7 @@ class Ledgers:
         self.client.close()
         if isinstance(self.client, RedisCluster):
             # its close() leaves the connections to its nodes to the garbage collector
-            self.client.disconnect_connection_pools()  # type: ignore[no-untyped-call]  # as in _node
+            self.client.disconnect_connection_pools()  # type: ignore[no-untyped-call]  # redis-py says no types here
 
 
 class Slot:

@@ -17,11 +17,11 @@ from tests.survey_stack import set_up_namespace
 class Backup(Program):
     def __init__(self, settings: dict[str, str], directory: Path) -> None:
         self.port = free_port()
-        self.settings = settings | {"SIPAS_BACKUP_ADMIN": f"127.0.0.1:{self.port}"}
         self.target = directory / "backup"
         self.target.mkdir()
         command = [str(SIPAS), "backup", str(self.target), "--every", "60"]
-        super().__init__("backup", command, directory, environment_with(self.settings))
+        admin = {"SIPAS_BACKUP_ADMIN": f"127.0.0.1:{self.port}"}
+        super().__init__("backup", command, directory, environment_with(settings | admin))
 
     def ask(self, path: str) -> tuple[int, str]:
         """Status and text; 0 where nobody listens yet."""
@@ -38,8 +38,9 @@ class Backup(Program):
         lines = (line.rsplit(" ", 1) for line in self.ask("/metrics")[1].splitlines() if line.startswith("sipas_"))
         return {name: float(value) for name, value in lines}
 
-    def wait_until_ready(self) -> None:
-        wait_until(lambda: self.ask("/readyz")[0] == 200, what="a backup")
+    def ready(self) -> bool:
+        """There is a backup."""
+        return self.ask("/readyz")[0] == 200
 
 
 @pytest.fixture
@@ -54,7 +55,6 @@ def test_it_saves_says_how_old_the_backup_is_and_does_not_begin_again_after_a_re
 ) -> None:
     set_up_namespace(kafka.bootstrap, namespace, ())
     backup.start()
-    backup.wait_until_ready()
     metrics = backup.metrics()
     assert metrics['sipas_backup_runs_total{outcome="saved"}'] == 1
     assert metrics["sipas_backup_records"] == 1
@@ -63,14 +63,13 @@ def test_it_saves_says_how_old_the_backup_is_and_does_not_begin_again_after_a_re
     os.kill(backup.pid, signal.SIGTERM)
     assert backup.wait(30) == 0
     backup.start()
-    backup.wait_until_ready()
     again = backup.metrics()
     assert again["sipas_backup_begun_timestamp_seconds"] == metrics["sipas_backup_begun_timestamp_seconds"]
     assert again['sipas_backup_runs_total{outcome="saved"}'] == 0
 
 
 def test_a_run_that_fails_is_counted_with_its_reason_in_the_log_and_the_process_stays(backup: Backup) -> None:
-    backup.start()
+    backup.start_without_waiting()
     wait_until(lambda: backup.metrics().get('sipas_backup_runs_total{outcome="failed"}') == 1, what="a run to fail")
     assert backup.ask("/readyz") == (503, "nothing was saved yet\n")
     assert "sipas_backup_begun_timestamp_seconds" not in backup.metrics()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from tests.integration.command_line import SIPAS, environment_with
 from tests.servers import is_free, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,19 +84,20 @@ class RunningStack:
             return json.load(answer)
 
     def sipas(self, *words: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
-        """A command in another terminal, with the settings that the stack wrote down."""
-        command = [
-            "bash",
-            "-c",
-            '. "$0"; exec "$@"',
-            self.home / "env",
-            Path(sys.executable).with_name("sipas"),
-            *words,
-        ]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
+        """A command in another terminal, with the settings that the stack wrote down; to its end."""
         return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+            self.command(*words),
+            cwd=ROOT,
+            env=environment_with({}),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
+
+    def command(self, *words: str) -> list[str]:
+        """`sipas words` after the settings that the stack wrote down."""
+        return ["bash", "-c", '. "$0"; exec "$@"', str(self.home / "env"), str(SIPAS), *words]
 
     def mails(self) -> list[dict]:
         with urlopen(self.url(MAILBOX, "/mails"), timeout=10) as answer:

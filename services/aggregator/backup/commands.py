@@ -90,7 +90,7 @@ def _stay(settings: BackupSettings, directory: Path, every: timedelta) -> NoRetu
     REGISTRY.register(regular)
     serve_admin(settings.admin, regular.not_ready)
     while True:
-        time.sleep(regular.wait_s())
+        time.sleep(regular.wait_s())  # until the next run is due; SIGTERM ends it at once
         try:
             with _failures(directory):
                 outcome = save(settings.bootstrap, settings.namespace, directory, _now, lambda *_: None)

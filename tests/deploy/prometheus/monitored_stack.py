@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from tests.deploy.prometheus.shortened import write_rules
-from tests.integration.command_line import SIPAS
+from tests.integration.command_line import environment_with
 from tests.servers import Program, free_port, wait_until
 from tests.system.running_stack import BOARD, LIMITER, MAIL, REDIS, ROOT, SURVEY, RunningStack, free_ports
 
@@ -159,11 +159,9 @@ class Monitored:
         self.backups = self.directory / "backups"
         self.backups.mkdir()
         port = free_port()
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("SIPAS_")}
-        script = '. "$0"; export SIPAS_BACKUP_ADMIN="$1"; exec "$2" backup "$3" --every 1'
-        words = [self.stack.home / "env", f"127.0.0.1:{port}", SIPAS, self.backups]
-        command = ["bash", "-c", script, *map(str, words)]
-        return Served("backup", command, self.directory, port, env=plain, path="/readyz")
+        command = self.stack.command("backup", str(self.backups), "--every", "1")
+        admin = environment_with({"SIPAS_BACKUP_ADMIN": f"127.0.0.1:{port}"})
+        return Served("backup", command, self.directory, port, env=admin, path="/readyz")
 
     def _alertmanager(self) -> Served:
         config = yaml.safe_load((DEPLOY / "alertmanager.yml").read_text("utf-8"))
