@@ -88,15 +88,17 @@ class Limiter:
         if now < self._quiet_until:
             metrics.UNLIMITED.inc()
             return False
-        if self._away:
-            self._quiet_until = now + QUIET_S  # this one tries for all
+        tries_for_all = self._away
+        if tries_for_all:
+            self._quiet_until = now + QUIET_S
         client = coarse_client(peer, headers, self._trusted_proxies)
         try:
             over = not self._window.hit(self._limit, bucket(self._current_key(now), counter, client))
         except Exception as reason:  # noqa: BLE001 - whatever it is, no answer may be lost by a limit
             self._failed(reason)
             return False
-        if self._away:
+        # a reply to an earlier question, read late, says nothing of the limiter as it is now
+        if tries_for_all:
             self._away, self._quiet_until = False, 0.0
             _log.info("the limiter answers again")
         return over
