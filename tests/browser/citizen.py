@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from services.survey.languages import load_languages
 from sipas.events import Response
-from tests.browser.phone import Phone
+from tests.browser.phone import PATIENCE_S, Phone
 
 LANGUAGES = load_languages()
 WORDS = {code: language.words for code, language in LANGUAGES.items()}
@@ -21,7 +21,7 @@ def fill_in(phone: Phone, lang: str, levels: Mapping[str, int | None], method: s
             phone.choose(question.text, labels[levels[question.code]])
 
 
-def thanked(phone: Phone, lang: str = "vi", timeout_s: float = 15) -> None:
+def thanked(phone: Phone, lang: str = "vi", timeout_s: float = PATIENCE_S) -> None:
     """Waits for the page that thanks."""
     thanks = phone.page.locator("main#thanks").get_by_role("heading", name=WORDS[lang]["thanks"])
     thanks.wait_for(timeout=timeout_s * 1000)

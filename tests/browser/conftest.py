@@ -51,7 +51,6 @@ def open_phone(browser: Browser, survey: Survey, test_name: str) -> Iterator[Ope
             without_scripts(context)
         name = test_name if not phones else f"{test_name}-{len(phones)}"
         phone = Phone(context, address, name)
-        phone.page.set_default_timeout(30_000)
         phones.append(phone)
         return phone
 

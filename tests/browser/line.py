@@ -16,6 +16,8 @@ class Line:
     def __init__(self, port: int) -> None:
         self.received = 0
         self._port = port
+        self._whole = threading.Event()
+        self._whole.set()
         self._lost = b""
         self._lock = threading.Lock()
         self._listener = socket.create_server((HOST, 0))
@@ -26,6 +28,13 @@ class Line:
         """The next request that begins so reaches the survey; its answer does not come back."""
         with self._lock:
             self._lost = start.encode()
+
+    def cut(self) -> None:
+        """Nothing reaches the survey any more; the phone's connections end when it uses them."""
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
 
     @property
     def has_lost_it(self) -> bool:
@@ -52,7 +61,7 @@ class Line:
 
     def _ask(self, phone: socket.socket, survey: socket.socket, broken: threading.Event) -> None:
         with suppress(OSError):
-            while asked := phone.recv(65_536):
+            while (asked := phone.recv(65_536)) and self._whole.is_set():
                 with self._lock:
                     if self._lost and asked.startswith(self._lost):
                         self._lost = b""

@@ -12,6 +12,8 @@ from tests.servers import wait_until
 
 PICTURES = ROOT / ".local/screenshots"
 SCRIPTS = re.compile(r"\.js(\?|$)")
+PATIENCE_S = 60
+"""Longer than a busy machine takes for a picture (seen: over 30 s)."""
 NORMAL_FONT, LARGE_FONT = 16, 32
 """Pixels of the browser's own setting for text; the second is 200 %."""
 
@@ -47,6 +49,7 @@ class Phone:
         self.has_picture = False
         context.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - playwright marks handlers
         self.page: Page = context.pages[0] if context.pages else context.new_page()
+        self.page.set_default_timeout(PATIENCE_S * 1000)
         self.cdp = context.new_cdp_session(self.page)
 
     def open(self, path: str) -> int:

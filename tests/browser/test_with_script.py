@@ -114,7 +114,7 @@ def test_a_lost_answer_to_a_sheet_that_arrived_is_asked_for_again_and_counts_onc
     fill_in(phone, "vi", LEVELS)
     line.lose_answer_to(f"POST /{OPEN}")
     phone.send()
-    thanked(phone, timeout_s=60)
+    thanked(phone)
     assert line.has_lost_it
     assert len(arrived()) >= 2
     assert len(ids(arrived())) == 1
@@ -145,7 +145,7 @@ def test_without_any_store_a_line_that_broke_is_tried_again(
     phone.says(WORDS["vi"]["waiting"])
     phone.picture("waiting")
     phone.context.set_offline(False)
-    thanked(phone, timeout_s=60)
+    thanked(phone)
     assert len(ids(arrived())) == 1
 
 
