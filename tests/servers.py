@@ -76,8 +76,8 @@ GUARDIAN = Guard()
 atexit.register(GUARDIAN.close)
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 30, what: str = "the condition") -> None:
-    """Asks every 20 ms; raises TimeoutError after `timeout_s`."""
+def wait_until(condition: Callable[[], object], timeout_s: float = 60, what: str = "the condition") -> None:
+    """Asks every 20 ms; raises TimeoutError after `timeout_s`, which is patience with a busy machine and no measure."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:

@@ -213,7 +213,7 @@ class Survey(Program):
 
     @staticmethod
     def _ask(at: int, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(HOST, at, timeout=15)
+        connection = http.client.HTTPConnection(HOST, at, timeout=30)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()

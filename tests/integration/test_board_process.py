@@ -162,7 +162,7 @@ def test_the_admin_side_tells_of_requests_by_route_and_never_by_path(stack: Stac
     stack.get(INDEX)
     with pytest.raises(urllib.error.HTTPError):
         stack.get("/v1/agencies/some-marked-value/index")
-    with urllib.request.urlopen(f"{stack.admin}/metrics", timeout=5) as answer:
+    with urllib.request.urlopen(f"{stack.admin}/metrics", timeout=30) as answer:
         metrics = answer.read().decode()
     assert 'sipas_board_request_seconds_count{route="board.index"} 2.0' in metrics
     assert 'sipas_board_refused_total{code="unknown-agency"} 1.0' in metrics

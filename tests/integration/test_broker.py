@@ -123,13 +123,14 @@ def test_a_publisher_that_is_closed_while_kafka_is_away_ends_and_writes_nothing_
     broker: KafkaServer, away: str
 ) -> None:
     threads = set(threading.enumerate())
-    publisher = Publisher([broker.bootstrap], delivery_timeout_s=60)
+    delivery_timeout_s = 60.0
+    publisher = Publisher([broker.bootstrap], delivery_timeout_s=delivery_timeout_s)
     publisher.publish(TOPIC, b"acknowledged", key="a")
     getattr(broker, away)()
     left = publisher.send(TOPIC, b"given up", key="a")
     began = time.monotonic()
     publisher.close(0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < delivery_timeout_s / 2
     with pytest.raises(PublishFailed):
         publisher.wait([left])
     with pytest.raises(PublishFailed):
@@ -151,7 +152,7 @@ def test_a_member_gets_its_partitions_however_short_its_polls_are(kafka: KafkaSe
         log.create(names.namespace, partitions=2, replication=1)
         member = GroupReader([kafka.bootstrap], group=names.namespace, topics=[names.responses], max_records=1)
         assigned: set[Partition] = set()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not assigned and time.monotonic() < deadline:
             member.poll(0.01)
             assigned |= member.take_assigned()

@@ -72,13 +72,13 @@ def test_a_redis_set_back_to_an_earlier_copy_catches_up_to_the_same_integers(any
     shutil.copytree(stack.redis.data, copy)
     stack.redis.start()
     stack.write(answers.records[4_000:])
-    wait_until(lambda: (aggregator.alive or aggregator.start(), stack.lag() == 0)[1], 60, "the rest to be counted")
+    wait_until(lambda: (aggregator.alive or aggregator.start(), stack.lag() == 0)[1], what="the rest to be counted")
     stack.redis.kill()
     shutil.rmtree(stack.redis.data)
     shutil.copytree(copy, stack.redis.data)
     stack.redis.start()
     assert stack.lag() > 0
-    wait_until(lambda: (aggregator.alive or aggregator.start(), stack.lag() == 0)[1], 60, "the same answers again")
+    wait_until(lambda: (aggregator.alive or aggregator.start(), stack.lag() == 0)[1], what="the same answers again")
     assert stack.differences(answers) == []
 
 
@@ -140,7 +140,7 @@ def test_a_log_made_anew_while_it_is_read_stops_the_aggregator_too(stack: Aggreg
     stack.publisher.close()
     stack.publisher = type(stack.publisher)([stack.kafka.bootstrap])
     stack.write(make_answers(2_000, seed=2).records)
-    wait_until(lambda: not aggregator.alive, 60, "the aggregator to end")
+    wait_until(lambda: not aggregator.alive, what="the aggregator to end")
     aggregator.start()
     assert aggregator.wait(30) == 1
     assert "sipas replay" in aggregator.log
@@ -190,7 +190,7 @@ def test_a_method_that_the_software_does_not_know_stops_it(stack: AggregatorStac
     aggregator.start()
     sheet = make_sheet(dice, "co-quan-1", method="quick-5@99")
     stack.write([(sheet["agency"], json.dumps(sheet).encode())])
-    wait_until(lambda: not aggregator.alive, 30, "the aggregator to end")
+    wait_until(lambda: not aggregator.alive, what="the aggregator to end")
     assert "the log is newer than I am" in aggregator.log
 
 

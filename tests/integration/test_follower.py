@@ -54,7 +54,7 @@ def test_a_follower_begins_with_what_was_there_and_sees_what_comes(writer: Write
     follower.start()
     assert follower.newest == (b"one", b"two")
     writer.write(b"three")
-    wait_until(lambda: follower.newest == (b"one", b"two", b"three"), 10, "the third word")
+    wait_until(lambda: follower.newest == (b"one", b"two", b"three"), what="the third word")
     follower.close()
     assert follower.newest == (b"one", b"two", b"three")
 
@@ -65,7 +65,7 @@ def test_a_follower_that_fails_says_so_and_why_and_keeps_what_it_had(writer: Wri
     follower.start()
     assert follower.alive()
     writer.write(b"bad")
-    wait_until(lambda: not follower.alive(), 10, "the end")
+    wait_until(lambda: not follower.alive(), what="the end")
     assert str(follower.failure) == "a bad word"
     assert follower.newest == (b"one",)
 
@@ -79,7 +79,7 @@ def test_the_boards_alerts_leave_out_what_is_none_and_go_on(writer: Writer) -> N
     writer.repeat(Example("", "", possible.key, possible.headers, b"{"))
     writer.repeat(EXAMPLES["delivered"])
     writer.repeat(confirmed)
-    wait_until(lambda: [alert.state for alert in alerts.book.alerts.values()] == ["confirmed"], 10, "the confirmation")
+    wait_until(lambda: [alert.state for alert in alerts.book.alerts.values()] == ["confirmed"], what="the confirmation")
     acknowledged = EXAMPLES["alert-acknowledged"]
     writer.publisher.publish(
         Topics(writer.namespace).decisions,
@@ -87,6 +87,6 @@ def test_the_boards_alerts_leave_out_what_is_none_and_go_on(writer: Writer) -> N
         key=acknowledged.keyed,
         headers=list(acknowledged.headers),
     )
-    wait_until(lambda: all(alert.acknowledged for alert in alerts.book.alerts.values()), 10, "the acknowledgement")
+    wait_until(lambda: all(alert.acknowledged for alert in alerts.book.alerts.values()), what="the acknowledgement")
     assert alerts.alive()
     alerts.close()

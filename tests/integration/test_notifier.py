@@ -107,7 +107,7 @@ class Notifier(Program):
         super().__init__(name, [sys.executable, "-m", "services.notifier"], directory, os.environ | env | own)
 
     def ask(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://{HOST}:{self.admin}{path}", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin}{path}", timeout=30) as answer:
             return answer.read().decode()
 
     def ready(self) -> bool:
@@ -526,7 +526,7 @@ def test_killed_between_the_mail_servers_yes_and_the_record_it_sends_the_same_me
         stack.settle()
         stack.mailbox.on_mail = notifier.kill
         stack.tell_fall(day, 3)
-        wait_until(lambda: not notifier.alive, 30, "the notifier to be killed while it mails")
+        wait_until(lambda: not notifier.alive, what="the notifier to be killed while it mails")
         stack.mailbox.on_mail = lambda: None
         assert len(stack.mailbox.mails) == 1
         notifier.start()
@@ -567,7 +567,7 @@ def run_until(judge: Judge, condition: Callable[[], bool]) -> None:
         return condition()
 
     try:
-        wait_until(turned, 30, "the judge")
+        wait_until(turned, what="the judge")
     except PublishFailed:
         judge.close()
         raise
@@ -582,9 +582,9 @@ def test_while_the_mail_server_is_away_messages_wait_and_nothing_else_does(stack
         stack.settle()
         for agency, day in ends.items():
             stack.tell_fall(day, 3, agency)
-        wait_until(lambda: stack.kinds("so-y-te") and stack.kinds() and stack.is_queued(), 30, "both alerts")
-        wait_until(lambda: "a channel is away" in notifier.log, 10, "a log line that says so")
-        wait_until(lambda: notifier.metric("sipas_notifier_queue_messages") == len(stack.queue()), 10, "the metric")
+        wait_until(lambda: stack.kinds("so-y-te") and stack.kinds() and stack.is_queued(), what="both alerts")
+        wait_until(lambda: "a channel is away" in notifier.log, what="a log line that says so")
+        wait_until(lambda: notifier.metric("sipas_notifier_queue_messages") == len(stack.queue()), what="the metric")
         assert len(stack.queue()) == 3
         assert notifier.ask("/readyz") == "OK\n"
         stack.mailbox.start()
@@ -601,7 +601,7 @@ def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
     agencies = ["so-noi-vu", next(a for a in NAMES if partition_of(a, 2) != partition_of("so-noi-vu", 2))]
     with stack.notifier("one") as one, stack.notifier("two") as two:
         for notifier in (one, two):
-            wait_until(lambda n=notifier: n.metric("sipas_notifier_partitions") == 1, 30, "a share of the partitions")
+            wait_until(lambda n=notifier: n.metric("sipas_notifier_partitions") == 1, what="a share of the partitions")
         ends = [stack.tell_usual(today() - timedelta(days=63), 60, agency) for agency in agencies]
         stack.settle()
         # the one that tells leaders, whichever it is, so that the other has to take over
@@ -611,8 +611,8 @@ def test_two_notifiers_share_the_partitions_and_one_goes_on_alone(stack: Stack):
         left = notifiers[0]
         for agency, day in zip(agencies, ends, strict=True):
             stack.tell_fall(day, 3, agency)
-        wait_until(lambda: left.metric("sipas_notifier_partitions") == 2, 30, "the dead one's partition")
-        wait_until(lambda: left.metric("sipas_notifier_courier_owner") == 1, 30, "the dead one's leaders")
+        wait_until(lambda: left.metric("sipas_notifier_partitions") == 2, what="the dead one's partition")
+        wait_until(lambda: left.metric("sipas_notifier_courier_owner") == 1, what="the dead one's leaders")
         stack.settle()
     for agency in agencies:
         assert "possible" in stack.kinds(agency)
@@ -668,7 +668,7 @@ class Counted:
         return True
 
     def settle(self, generation: str = "g1", epoch: int = 0) -> None:
-        wait_until(lambda: self.is_told(generation, epoch), 60, "the totals to be told")
+        wait_until(lambda: self.is_told(generation, epoch), what="the totals to be told")
         self.stack.settle()
 
 
@@ -699,7 +699,7 @@ def test_tallies_made_anew_are_gathered_silently_from_their_beginning(stack: Sta
         notifier.stop()
         admin = KafkaAdminClient(bootstrap_servers=stack.bootstrap)
         admin.delete_topics([stack.topics.tallies])
-        wait_until(lambda: stack.topics.tallies not in stack.kafka.existing(), 20, "the topic to be gone")
+        wait_until(lambda: stack.topics.tallies not in stack.kafka.existing(), what="the topic to be gone")
         admin.close()
         stack.kafka.create(stack.namespace, partitions=PARTITIONS, replication=1)
         for partition in range(PARTITIONS):
@@ -724,14 +724,14 @@ def test_alerts_made_anew_that_have_grown_past_the_ledger_are_read_from_their_be
         possible, *deliveries = list(reader.to_end())
         reader.close()
         stack.kafka.delete([stack.topics.alerts])
-        wait_until(lambda: stack.topics.alerts not in stack.kafka.existing(), 20, "the topic to be gone")
+        wait_until(lambda: stack.topics.alerts not in stack.kafka.existing(), what="the topic to be gone")
         stack.kafka.create(stack.namespace, partitions=PARTITIONS, replication=1)
         with closing(Publisher(stack.bootstrap)) as publisher:
             publisher.publish(stack.topics.alerts, possible.value, key=possible.key, headers=possible.headers)
             for _ in deliveries:
                 publisher.publish(stack.topics.alerts, b"{}", key="x")
         notifier.start()
-        wait_until(lambda: len(stack.mailbox.mails) == 2 * len(deliveries), 60, "both leaders to be told once more")
+        wait_until(lambda: len(stack.mailbox.mails) == 2 * len(deliveries), what="both leaders to be told once more")
         stack.settle()
     assert "starting over" in notifier.log
     assert set(stack.records_by_id().values()) == {1}

@@ -254,14 +254,14 @@ class TestFollower:
         follower.start()
         assert len(follower.current.agencies) == 71
         token = made("key", "create", "--scope", "submit").stdout.strip()
-        wait_until(lambda: follower.current.key_for(token), 10, "the key to be seen")
+        wait_until(lambda: follower.current.key_for(token), what="the key to be seen")
         assert follower.alive()
 
     def test_no_snapshot_shows_half_a_load(self, follower: RegistryFollower, made: Run) -> None:
         follower.start()
         seen: set[int] = set()
         made("registry", "load", "sample")
-        wait_until(lambda: seen.add(len(follower.current.entries)) or 295 in seen, 10, "the load to be seen")
+        wait_until(lambda: seen.add(len(follower.current.entries)) or 295 in seen, what="the load to be seen")
         assert seen <= {1, 295}
 
     def test_a_planned_change_holds_from_its_day_in_the_namespaces_time_zone(

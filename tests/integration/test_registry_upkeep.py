@@ -114,11 +114,11 @@ def end_of(log: Log, namespace: str) -> int:
 
 
 class TestRevoke:
-    def test_the_old_code_is_gone_and_a_new_one_works_within_seconds(self, survey: Survey, run: Run) -> None:
+    def test_the_old_code_is_gone_and_a_new_one_works_without_a_restart(self, survey: Survey, run: Run) -> None:
         assert survey.ask("GET", f"/{OPEN}").status == 200
         said = json.loads(run("registry", "revoke", OPEN, "--new", "--reason", "poster lost", "--json").stdout)
         new = said["replaced_by"]
-        wait_until(lambda: survey.ask("GET", f"/{OPEN}").status == 410, 10, "the old code to be gone")
+        wait_until(lambda: survey.ask("GET", f"/{OPEN}").status == 410, what="the old code to be gone")
         assert f"/{new}?" in survey.ask("GET", f"/{OPEN}").text
         form = survey.ask("GET", f"/{new}")
         assert form.status == 200

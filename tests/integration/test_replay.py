@@ -150,7 +150,7 @@ def test_a_replay_killed_in_the_middle_goes_on_where_it_stopped(stack: Aggregato
     for number, goal in enumerate(goals):
         replaying = stack.running_command(f"replay-{number}", "replay", "--processes", "2")
         replaying.start()
-        wait_until(lambda goal=goal: stack.counted() >= goal, 60, "the replay to come so far")
+        wait_until(lambda goal=goal: stack.counted() >= goal, what="the replay to come so far")
         replaying.kill()
     before = stack.counted()
     assert before < sum(stack.ends())
@@ -219,7 +219,7 @@ def test_switches_killed_anywhere_leave_one_generation_published_whole(stack: Ag
             stack.generation = follower.newest.building
             goal = dice.randrange(9_000)
             wait_until(
-                lambda goal=goal, program=switching: stack.counted() >= goal or not program.alive, 60, "some progress"
+                lambda goal=goal, program=switching: stack.counted() >= goal or not program.alive, what="some progress"
             )
         switching.kill()
         if number % 3 == 0:

@@ -43,7 +43,7 @@ class Scores:
         return next(line for line in self.table(**query)["lines"] if line["unit"] == unit)
 
     def page(self, **query: str) -> str:
-        with urllib.request.urlopen(f"{self.stack.address}/scoreboard?{urlencode(query)}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.stack.address}/scoreboard?{urlencode(query)}", timeout=30) as answer:
             return str(answer.read().decode())
 
     def recorded(self) -> int:
@@ -214,12 +214,12 @@ def test_the_page_says_changes_and_targets_in_words_and_bands_in_the_readers_lan
 
 
 def test_the_page_has_no_script_and_its_form_may_only_ask_the_board(scores: Scores) -> None:
-    with urllib.request.urlopen(f"{scores.stack.address}/scoreboard", timeout=10) as answer:
+    with urllib.request.urlopen(f"{scores.stack.address}/scoreboard", timeout=30) as answer:
         page, headers = answer.read().decode(), answer.headers
     assert "<script" not in page
     assert "style=" not in page
     assert "form-action 'self'" in headers["Content-Security-Policy"]
-    assert '<a href="/scoreboard">' in urllib.request.urlopen(scores.stack.address, timeout=10).read().decode()
+    assert '<a href="/scoreboard">' in urllib.request.urlopen(scores.stack.address, timeout=30).read().decode()
 
 
 def test_a_choice_that_does_not_go_together_gets_the_nearest_table_on_the_page_and_404_from_the_api(

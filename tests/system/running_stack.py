@@ -100,7 +100,7 @@ class RunningStack:
         return ["bash", "-c", '. "$0"; exec "$@"', str(self.home / "env"), str(SIPAS), *words]
 
     def mails(self) -> list[dict]:
-        with urlopen(self.url(MAILBOX, "/mails"), timeout=10) as answer:
+        with urlopen(self.url(MAILBOX, "/mails"), timeout=30) as answer:
             return json.load(answer)
 
     def pid_of(self, word: str) -> int:

@@ -70,8 +70,8 @@ def test_a_drop_of_20_points_is_told_to_two_leaders_and_after_flushall_to_nobody
     words = "--agencies so-tu-phap --days 90 --rate 40 --drop-agency so-tu-phap --drop-start 28 --drop-size 20"
     sent = stack.sipas("simulate", *words.split())
     assert sent.returncode == 0, sent.stderr
-    wait_until(stack.mails, 60, "a mail")
-    wait_until(Quiet(stack), 60, "everything to be counted and told")
+    wait_until(stack.mails, what="a mail")
+    wait_until(Quiet(stack), what="everything to be counted and told")
     told = [(mail["to"], mail["subject"]) for mail in stack.mails()]
     assert {to for to, _ in told} == {"giamdoc.so-tu-phap@tinhmau.example", "cchc.so-noi-vu@tinhmau.example"}
     assert all("DỮ LIỆU MẪU" in subject and "Sở Tư pháp" in subject for _, subject in told)
@@ -91,8 +91,8 @@ def test_a_drop_of_20_points_is_told_to_two_leaders_and_after_flushall_to_nobody
     )
     assert index(stack, "so-tu-phap", "last-30d", "quick-5@1") == before
     assert index(stack, "so-noi-vu", "2023-04", "overall-1@1") == real
-    wait_until(lambda: judged_again(stack), 60, "the judge to have read everything again")
-    wait_until(Quiet(stack), 60, "the courier to have read everything again")
+    wait_until(lambda: judged_again(stack), what="the judge to have read everything again")
+    wait_until(Quiet(stack), what="the courier to have read everything again")
     assert [(mail["to"], mail["subject"]) for mail in stack.mails()] == told
     assert stack.get(BOARD, "/v1/alerts", "read") == alerts
     assert stack.sipas("verify").returncode == 0
@@ -107,7 +107,7 @@ GAUGES = {
 def is_idle(stack: RunningStack) -> bool:
     """Whether nothing is left to count, to judge or to tell, as the services' own gauges say."""
     for admin, names in GAUGES.items():
-        with urlopen(stack.url(admin, "/metrics"), timeout=10) as answer:
+        with urlopen(stack.url(admin, "/metrics"), timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         if not all(line.endswith(" 0.0") for line in lines if line.startswith(names)):
             return False
@@ -162,7 +162,7 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(stack: RunningStack) -> N
         60,
         "every answer that was thanked for",
     )
-    wait_until(lambda: stack.sipas("verify").returncode == 0, 60, "verify to agree")
+    wait_until(lambda: stack.sipas("verify").returncode == 0, what="verify to agree")
 
 
 def test_it_stops_without_trace_and_starts_again_with_its_data(stack: RunningStack) -> None:

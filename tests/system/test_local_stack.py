@@ -44,15 +44,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 def test_what_dies_is_restarted(stack: RunningStack) -> None:
     first = stack.pid_of("data/redis")
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: is_again_there(stack, "data/redis", first), 15, "redis")
+    wait_until(lambda: is_again_there(stack, "data/redis", first), what="redis")
 
 
 def test_what_the_limiter_counts_is_on_no_disk_not_even_when_it_ends(stack: RunningStack) -> None:
     first = stack.pid_of("data/limiter")
     assert ask_redis(stack.first_port + LIMITER, "SET", "marked", "198.51.100.77") == b"+OK\r\n"
     os.kill(first, signal.SIGTERM)
-    wait_until(lambda: is_again_there(stack, "data/limiter", first), 15, "the limiter")
-    wait_until(lambda: redis_answers(stack.first_port + LIMITER), 15, "the limiter to answer")
+    wait_until(lambda: is_again_there(stack, "data/limiter", first), what="the limiter")
+    wait_until(lambda: redis_answers(stack.first_port + LIMITER), what="the limiter to answer")
     assert ask_redis(stack.first_port + LIMITER, "GET", "marked") == b"$-1\r\n"
     assert list((stack.home / "data/limiter").iterdir()) == []
 
@@ -102,7 +102,7 @@ def test_a_port_held_by_another_local_stack_is_said_so(stack: RunningStack, tmp_
 def test_a_stop_while_starting_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     starting = RunningStack(tmp_path / "home", free_ports(), "--servers-only")
     try:
-        wait_until(lambda: "kafka.Kafka" in command_lines(starting), 30, "Kafka to be started")
+        wait_until(lambda: "kafka.Kafka" in command_lines(starting), what="Kafka to be started")
         starting.interrupt(number)
         assert starting.processes() == []
     finally:

@@ -174,7 +174,7 @@ def test_nothing_that_a_client_lets_slip_is_written_down(stack: RunningStack) ->
     assert {200, 401, 404, 405, 422} <= citizen.statuses[BOARD]
 
     kafka = stack.home / "data/kafka"
-    wait_until(lambda: spooled.encode() in below(kafka), 60, "what was spooled to be on Kafka's disk")
+    wait_until(lambda: spooled.encode() in below(kafka), what="what was spooled to be on Kafka's disk")
     assert accepted.encode() in below(kafka)
     assert COMMENT_KEPT.encode() in below(kafka)
     control = CONTROL | {"ledger": one["agencies"][0].encode()}

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import pytest
 
 from deploy.local.programs import ROOT
+from services.survey.outbox import ACK_S
 from tests.servers import KafkaServer, wait_until
 from tests.survey_stack import (
     OPEN,
@@ -53,7 +54,7 @@ class Citizens:
         self.spooled: set[str] = set()
         self.refused = 0
         self.broken = 0
-        self.slowest_s = 0.0
+        self.waited = 0
 
     @property
     def promised(self) -> set[str]:
@@ -92,7 +93,7 @@ class Citizens:
         except (OSError, HTTPException):  # its worker was killed: no promise was made
             self.broken += 1
             return
-        self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+        self.waited += time.monotonic() - began > ACK_S / 2
         if answer.status == 202:
             {"accepted": self.accepted, "spooled": self.spooled}[answer.json["status"]].add(response_id)
         else:
@@ -172,7 +173,8 @@ def test_while_kafka_is_away_nobody_waits_for_it(tmp_path: Path, namespace: str)
             kafka.resume()
             wait_until(lambda: survey.metric("sipas_survey_spool_records") == 0, what="the spool to be drained")
     assert len(away.spooled) == 400
-    assert away.slowest_s < 1
+    # each would have; one moment in which this machine stands still is no more than one answer of each client
+    assert away.waited <= CLIENTS
 
 
 def test_a_full_spool_answers_503_and_is_not_ready(tmp_path: Path, namespace: str) -> None:
