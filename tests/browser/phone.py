@@ -13,7 +13,7 @@ from tests.servers import wait_until
 PICTURES = ROOT / ".local/screenshots"
 SCRIPTS = re.compile(r"\.js(\?|$)")
 PATIENCE_S = 60
-"""Longer than a busy machine takes for a picture (seen: over 30 s)."""
+"""With a page on a busy machine."""
 NORMAL_FONT, LARGE_FONT = 16, 32
 """Pixels of the browser's own setting for text; the second is 200 %."""
 
@@ -66,7 +66,7 @@ class Phone:
         self.cdp.send("Page.setFontSizes", {"fontSizes": sizes})
 
     def picture(self, name: str = "") -> Path:
-        """A picture of the whole page, kept."""
+        """A picture of the whole page, kept. Of a page that goes on to another meanwhile Chromium gives none, ever."""
         path = PICTURES / f"{self._pictures}{f'-{name}' if name else ''}.png"
         self.page.screenshot(path=path, full_page=True)
         self.has_picture = True
