@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,9 @@ from deploy.local import programs
 # Below the ports that the kernel gives to outgoing connections, so that none is taken between look and use;
 # a clustered Redis also listens on its port + 10,000.
 PORTS = range(12_000, 21_000)
+# A port is given before its program listens: neither to another process of this run nor a second time soon.
+OWN_PORTS = PORTS[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4 :: 4]
+GIVEN: deque[int] = deque(maxlen=500)
 CLUSTER_BUS_OFFSET = 10_000
 CLUSTER_ID = "c2lwYXMtdGVzdHMtMDAwMA"
 
@@ -100,8 +104,9 @@ def free_port() -> int:
     # SystemRandom: two test runs that seed `random` alike must not meet on one port
     draw = random.SystemRandom()
     while True:
-        port = draw.choice(PORTS)
-        if is_free(port) and is_free(port + CLUSTER_BUS_OFFSET):
+        port = draw.choice(OWN_PORTS)
+        if port not in GIVEN and is_free(port) and is_free(port + CLUSTER_BUS_OFFSET):
+            GIVEN.append(port)
             return port
 
 
